@@ -1,0 +1,36 @@
+"""Presets: one YAML file for each size of each stage, read strictly into a dataclass. An unknown key is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from signer_lib.errors import SignerError
+
+PRESETS = Path(__file__).parent / "presets"
+T = TypeVar("T")
+
+
+def load_config(kind: type[T], source: str | Path) -> T:
+    """A dataclass from a preset's name (``slul_nano``) or the path of a YAML file. Raises ``SignerError`` naming file and key."""
+    path = Path(source) if str(source).endswith((".yaml", ".yml")) else PRESETS / f"{source}.yaml"
+    if not path.is_file():
+        raise SignerError(f"there is no preset '{source}': use {', '.join(p.stem for p in sorted(PRESETS.glob('*.yaml')))} or a .yaml file")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise SignerError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    names = [f.name for f in dataclasses.fields(kind)]
+    for key in values:
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, 1)
+            raise SignerError(f"{path}: unknown key '{key}'" + (f", did you mean '{near[0]}'?" if near else f": the keys are {', '.join(names)}"))
+    missing = [f.name for f in dataclasses.fields(kind) if f.name not in values and f.default is dataclasses.MISSING
+               and f.default_factory is dataclasses.MISSING]
+    if missing:
+        raise SignerError(f"{path}: the key '{missing[0]}' is missing")
+    return kind(**values)

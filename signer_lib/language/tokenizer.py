@@ -1,0 +1,133 @@
+"""Text and glosses <-> tokens. Words the corpus never explains become slots, so that a name is copied letter for letter. [ours]
+
+A T5 of a few million weights cannot spell a name that it has never met. So every unknown word of the text is put behind one of a few
+slot tokens (``<slot_0>`` ...), the model moves the slot to its place in the gloss sentence, and the word comes back as ``fs-WORD``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from signer_lib.errors import SignerError
+
+SLOTS = [f"<slot_{k}>" for k in range(32)]
+SPELLED = "fs-"
+SPECIAL = ["<pad>", "</s>", "<unk>"]
+WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'[a-z]+|[^\w\s]|_", re.IGNORECASE)   # words, clitics ('s, 'll), single marks
+MAX_WORDS = 200                                                             # in one text; a longer one is signed in parts
+PROPER = {"English", "Deaf", "Hearing", "Mom", "Dad", "Mum", "Grandma", "Grandpa", "Doctor", "Thanksgiving"} | {
+    day + s for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday") for s in ("", "s")}
+"""Words written with a capital that are no names to spell."""
+
+
+def language_tag(language: str) -> str:
+    """l of Eq. 1: the pair of languages, as one token."""
+    return f"<{language}>"
+
+
+def plain(text: str) -> str:
+    """Typographic quotes and dashes made plain, accents taken off, emoji and other symbols dropped."""
+    text = text.translate(str.maketrans("‘’“”«»–—…", "''\"\"\"\"--."))
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return " ".join("".join(c for c in text if unicodedata.category(c)[0] in "LNPZ" or c.isspace()).split())
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, cut after ``.``, ``!`` and ``?``; a title such as "Dr." does not end one."""
+    parts = re.split(r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<=[.!?])[\"')\]]*\s+", plain(text).replace("\n", " "))
+    return [part for part in parts if any(c.isalnum() for c in part)]
+
+
+def check_text(text: str) -> str:
+    """The text, if it can be signed. Raises ``SignerError`` for no words, too many words, or a script that is not Latin."""
+    words = [word for word in plain(text).split() if any(c.isalnum() for c in word)]
+    if not words:
+        raise SignerError('there are no words to sign: give an English sentence, for example "Where is the library?"')
+    foreign = {c for c in "".join(words) if c.isalpha() and "LATIN" not in unicodedata.name(c, "")}
+    if foreign:
+        script = unicodedata.name(min(foreign)).split()[0].title()
+        raise SignerError(f"this model reads English in Latin letters, not {script} ('{min(foreign)}'): write the sentence in English")
+    if len(words) > MAX_WORDS:
+        raise SignerError(f"the text has {len(words):,} words and the limit is {MAX_WORDS}: sign it in parts")
+    longest = max(words, key=len)
+    if len(longest) > 40:
+        raise SignerError(f"the word '{longest[:20]}...' has {len(longest)} letters and the limit is 40: shorten it")
+    return text
+
+
+@dataclass
+class Encoded:
+    """``text``: the words as the model reads them; ``words``: what each slot stands for, upper case."""
+
+    text: str
+    words: list[str]
+
+
+class SignTokenizer:
+    """A subword tokenizer with one token a gloss, the slot tokens, and the list of words that the training corpus explains."""
+
+    def __init__(self, fast: PreTrainedTokenizerFast, known: set[str]):
+        self.fast, self.known = fast, known
+
+    # --- making ------------------------------------------------------------------------------------------------------
+    @classmethod
+    def train(cls, pairs: list[tuple[str, str]], language: str, vocabulary: int = 3000) -> SignTokenizer:
+        """Byte-pair pieces (with bytes to fall back on) from the texts; every gloss of the corpus is a token of its own."""
+        spelled = {token[len(SPELLED):].lower() for _, gloss in pairs for token in gloss.split() if token.startswith(SPELLED)}
+        known = {w.lower() for text, _ in pairs for w in WORD.findall(plain(text))} - spelled
+        glosses = sorted({token for _, gloss in pairs for token in gloss.split() if not token.startswith(SPELLED)})
+        core = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, continuing_subword_prefix="##"))
+        core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, continuing_subword_prefix="##",
+                                      special_tokens=SPECIAL + [language_tag(language)] + SLOTS + [f"<0x{b:02X}>" for b in range(256)])
+        maker = cls(None, known)
+        core.train_from_iterator((maker.encode_words(text).text for text, _ in pairs), trainer)
+        core.add_tokens([AddedToken(gloss, single_word=True) for gloss in glosses])
+        core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", core.token_to_id("</s>"))])
+        fast = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+        return cls(fast, known)
+
+    def save(self, folder: Path) -> None:
+        self.fast.save_pretrained(folder)
+        (Path(folder) / "known_words.txt").write_text("\n".join(sorted(self.known)) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> SignTokenizer:
+        known = (Path(folder) / "known_words.txt").read_text(encoding="utf-8").split("\n")
+        return cls(PreTrainedTokenizerFast.from_pretrained(folder), set(filter(None, known)))
+
+    # --- text side ---------------------------------------------------------------------------------------------------
+    def encode_words(self, text: str) -> Encoded:
+        """Lower-cased words with marks set apart; a word that the corpus does not explain, or a name, becomes a slot."""
+        found, out, slots = WORD.findall(plain(text)), [], []
+        shouting = text.isupper()
+        for place, word in enumerate(found):
+            inside = place > 0 and found[place - 1][-1] not in ".!?\"':"
+            named = inside and word[0].isupper() and word != "I" and not shouting and word not in PROPER
+            if word[0].isalnum() and (word.lower() not in self.known or named):
+                if word.upper() not in slots and len(slots) < len(SLOTS):
+                    slots.append(word.upper())
+                if word.upper() in slots:
+                    out.append(SLOTS[slots.index(word.upper())])
+                    continue
+            out.append(word.lower())
+        return Encoded(" ".join(out), slots)
+
+    # --- gloss side --------------------------------------------------------------------------------------------------
+    @staticmethod
+    def hide(gloss: str, words: list[str]) -> str:
+        """``fs-SAM`` -> the slot of SAM, for the words that have one."""
+        names = {SPELLED + word: slot for word, slot in zip(words, SLOTS)}
+        return " ".join(names.get(token, token) for token in gloss.split())
+
+    @staticmethod
+    def show(tokens: list[str], words: list[str]) -> list[str]:
+        """The slots -> ``fs-WORD``. A slot that the text does not have is dropped."""
+        names = {slot: SPELLED + word for word, slot in zip(words, SLOTS)}
+        return [names.get(token, token) for token in tokens if token not in SLOTS or token in names]

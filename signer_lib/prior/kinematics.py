@@ -1,0 +1,220 @@
+"""From joint angles to joints: the hand, the arm that carries it, and the named places on the body. [ours]
+
+Everything is computed for the right side; the left side is the mirror image (x -> -x). Units and axes are those of
+``signer_lib.pose.sequence``. The hand's own frame: origin at the wrist, x towards the thumb, y towards the knuckles, z out of
+the palm. Handshapes are (21,) degrees: [mcp, pip, dip, spread] of index, middle, ring and little finger, then
+[radial, palmar, oppose, mcp, ip] of the thumb.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from signer_lib.assets import DATA
+from signer_lib.errors import SignerError
+from signer_lib.pose import SIGNER70
+from signer_lib.pose.skeleton import FINGERS
+
+SIGNERS = DATA / "signers"
+MIRROR = np.array([-1.0, 1.0, 1.0])
+# Where the metacarpals point in the hand's frame: thumb, index, middle, ring, little. The knuckles form a slight arch.
+METACARPALS = np.array([[0.062, 0.085, 0.034], [0.082, 0.252, 0.004], [0.026, 0.258, -0.006], [-0.030, 0.243, 0.0],
+                        [-0.082, 0.215, 0.012]])
+PALM_DEPTH = 0.035                                    # from the plane of the hand's joints to the skin, either way
+SHORTEST_REACH, LONGEST_REACH = 0.42, 0.995           # shoulder widths at full elbow flexion; share of the outstretched arm
+ELBOW_POLE = np.array([-0.45, -1.0, -0.25])           # a relaxed elbow hangs down, out and a little behind
+SWIVELS = np.radians(np.arange(-40, 111, 10))         # candidate elbow positions around the shoulder-wrist axis; + is raised
+TORSO = (np.array([0.0, -0.80, -0.02]), np.array([0.46, 0.98, 0.23]))          # centre and radii of simple ellipsoids
+HEAD = (np.array([0.0, 0.09, -0.33]), np.array([0.26, 0.37, 0.33]))            # centre from the nose
+HAND_CLEARANCE = 0.05
+
+HEAD_PLACES = {                                       # offset from the nose, and which way is out of the body
+    "head-top": ((0, 0.47, -0.25), (0, 1, 0.3)), "forehead": ((0, 0.26, -0.01), (0, 0, 1)),
+    "temple": ((-0.22, 0.16, -0.16), (-1, 0, 0.6)), "eye": ((-0.11, 0.09, 0.0), (0, 0, 1)), "nose": ((0, 0, 0.02), (0, 0, 1)),
+    "cheek": ((-0.16, -0.05, -0.06), (-0.5, 0, 1)), "ear": ((-0.265, 0.04, -0.28), (-1, 0, 0.3)),
+    "mouth": ((0, -0.15, 0.01), (0, 0, 1)), "chin": ((0, -0.26, -0.01), (0, 0, 1)), "under-chin": ((0, -0.29, -0.08), (0, -1, 0.6)),
+}
+TORSO_PLACES = {                                      # from the neck
+    "neck": ((0, 0.15, 0.10), (0, 0, 1)), "shoulder-same": ((-0.40, 0.05, 0.09), (0, 0.5, 1)),
+    "shoulder-other": ((0.40, 0.05, 0.09), (0, 0.5, 1)), "chest": ((0, -0.32, 0.21), (0, 0, 1)),
+    "chest-same": ((-0.24, -0.32, 0.19), (0, 0, 1)), "chest-other": ((0.24, -0.32, 0.19), (0, 0, 1)),
+    "stomach": ((0, -0.85, 0.22), (0, 0, 1)),
+}
+SPACE_PLACES = {                                      # from the neck; the palm's centre is here
+    "neutral": (-0.18, -0.42, 0.55), "neutral-high": (-0.24, 0.05, 0.50), "neutral-low": (-0.20, -0.80, 0.50),
+    "neutral-right": (-0.50, -0.42, 0.50), "neutral-left": (0.18, -0.45, 0.52),
+}
+
+
+def unit(v: np.ndarray) -> np.ndarray:
+    """(..., 3) scaled to length 1."""
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+
+
+def hand_frame(palm: np.ndarray, fingers: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation of a right hand whose fingers point to ``fingers`` and whose palm faces ``palm`` as nearly as it can.
+
+    Raises ``ValueError`` if the two directions are parallel.
+    """
+    y = unit(np.asarray(fingers, float))
+    z = palm - y * (palm @ y)
+    if np.linalg.norm(z) < 1e-3:
+        raise ValueError("palm and fingers are parallel")
+    z = unit(z)
+    return np.stack([np.cross(y, z), y, z], axis=1)
+
+
+@dataclass(frozen=True)
+class Body:
+    """A signer's measures in shoulder widths.
+
+    hand  (5, 4) wrist to first joint, then the phalanges, of thumb, index, middle, ring, little.
+    nose  (3,) from the neck.      face (20, 3) the face points from the nose, in SIGNER70's order.
+    """
+
+    name: str
+    upper_arm: float
+    forearm: float
+    hand: np.ndarray = field(repr=False)
+    nose: np.ndarray = field(repr=False)
+    face: np.ndarray = field(repr=False)
+
+    def hand_points(self, angles: np.ndarray) -> np.ndarray:
+        """Forward kinematics of the right hand: (T, 21) degrees -> (T, 21, 3) in the hand's frame, in HAND_JOINTS' order."""
+        angles = np.radians(np.asarray(angles, float))
+        fingers, thumb = angles[:, :16].reshape(-1, 4, 4), angles[:, 16:]
+        flexion, spread = np.cumsum(fingers[..., :3], -1), fingers[..., 3:]               # (T, 4, 3), (T, 4, 1)
+        bones = np.empty((len(angles), 5, 4, 3))                                          # unit direction of every bone
+        bones[:, :, 0] = unit(METACARPALS)
+        bones[:, 1:, 1:] = np.stack([np.sin(spread) * np.cos(flexion), np.cos(spread) * np.cos(flexion), np.sin(flexion)], -1)
+        radial, palmar, oppose, mcp, ip = thumb.T
+        axis = np.stack([np.cos(palmar) * np.sin(radial), np.cos(palmar) * np.cos(radial), np.sin(palmar)], -1)
+        # an unopposed thumb bends across the palm (-x); opposition turns its pad towards the finger tips
+        across = unit(np.array([-1.0, 0, 0]) + axis * axis[:, :1])
+        bend = np.cos(oppose)[:, None] * across - np.sin(oppose)[:, None] * np.cross(axis, across)
+        for k, angle in enumerate((0 * mcp, mcp, mcp + ip), start=1):
+            bones[:, 0, k] = np.cos(angle)[:, None] * axis + np.sin(angle)[:, None] * bend
+        points = np.cumsum(bones * self.hand[:, :, None], axis=2)
+        return np.concatenate([np.zeros((len(angles), 1, 3)), points.reshape(-1, 20, 3)], axis=1)
+
+    def reach(self, wrist: np.ndarray) -> np.ndarray:
+        """(T, 3) the nearest wrist positions that the right arm can take."""
+        shoulder = np.array([-0.5, 0, 0])
+        away = wrist - shoulder
+        far = np.linalg.norm(away, axis=-1, keepdims=True)
+        return shoulder + unit(away) * np.clip(far, SHORTEST_REACH, LONGEST_REACH * (self.upper_arm + self.forearm))
+
+    def elbow(self, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """(T, 3) the right elbow for reachable wrists (T, 3) and hand rotations (T, 3, 3).
+
+        Analytic two-bone inverse kinematics. Of the circle of possible elbows, the soft minimum of a cost is taken: near the
+        relaxed position, little wrist bend, forearm twist within its range, outside the torso.
+        """
+        shoulder = np.array([-0.5, 0, 0])
+        away = wrist - shoulder
+        far = np.linalg.norm(away, axis=-1, keepdims=True)                                # (T, 1)
+        axis = away / far
+        along = (self.upper_arm ** 2 - self.forearm ** 2 + far ** 2) / (2 * far)
+        radius = np.sqrt(np.maximum(self.upper_arm ** 2 - along ** 2, 0))
+        hang = unit(ELBOW_POLE - axis * (axis @ ELBOW_POLE)[:, None])
+        lift = np.cross(hang, axis)
+        circle = lambda swivel: (shoulder + (along * axis)[:, None] + radius[:, None] * (
+            np.cos(swivel)[..., None] * hang[:, None] + np.sin(swivel)[..., None] * lift[:, None]))
+        swivels = np.broadcast_to(SWIVELS, (len(wrist), len(SWIVELS)))
+        elbows = circle(swivels)                                                          # (T, S, 3)
+        forearm = unit(wrist[:, None] - elbows)
+        local = forearm @ rotation                                                        # the forearm seen from the hand
+        flexion = np.degrees(np.arctan2(local[..., 2], local[..., 1]))
+        deviation = np.degrees(np.arcsin(np.clip(local[..., 0], -1, 1)))
+        up = shoulder - elbows
+        thumb_side = unit(up - forearm * (up * forearm).sum(-1, keepdims=True))           # where an untwisted thumb would be
+        thumb = rotation[:, None, :, 0]
+        twist = np.degrees(np.arctan2((np.cross(thumb_side, thumb) * forearm).sum(-1), (thumb_side * thumb).sum(-1)))
+        inside = np.maximum(1 - (((elbows - TORSO[0]) / (TORSO[1] + 0.05)) ** 2).sum(-1), 0)
+        cost = ((np.degrees(swivels) / 38) ** 2 + (flexion / 45) ** 2 + (deviation / 25) ** 2
+                + (np.maximum(abs(twist) - 75, 0) / 30) ** 2 + 20 * inside)
+        weight = np.exp(-2 * (cost - cost.min(-1, keepdims=True)))
+        chosen = smooth((weight * swivels).sum(-1) / weight.sum(-1))
+        return circle(chosen[:, None])[:, 0]
+
+    def place(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A named place: its point (3,) and the unit direction out of the body there (zero in free space)."""
+        if name in SPACE_PLACES:
+            return np.array(SPACE_PLACES[name], float), np.zeros(3)
+        offset, out = HEAD_PLACES[name] if name in HEAD_PLACES else TORSO_PLACES[name]
+        return np.array(offset, float) + (self.nose if name in HEAD_PLACES else 0), unit(np.array(out, float))
+
+    def clear(self, points: np.ndarray) -> np.ndarray:
+        """(T, 3) how far to move hands (T, n, 3) so that no point is inside the torso (forwards) or the head (outwards)."""
+        centre, radii = TORSO
+        flat = (((points - centre) / (radii + HAND_CLEARANCE))[..., :2] ** 2).sum(-1)
+        surface = centre[2] + (radii[2] + HAND_CLEARANCE) * np.sqrt(np.maximum(1 - flat, 0))
+        depth = np.where((flat < 1) & (points[..., 2] > centre[2] - radii[2]), np.maximum(surface - points[..., 2], 0), 0)
+        move = depth.max(-1)[:, None] * np.array([0, 0, 1.0])
+        for _ in range(3):                                 # each pass frees the deepest point; three free a whole hand
+            away = points + move[:, None] - (self.nose + HEAD[0])
+            q = np.sqrt(((away / (HEAD[1] + HAND_CLEARANCE)) ** 2).sum(-1))
+            push = away * np.maximum(1 / np.maximum(q, 0.3) - 1, 0)[..., None]
+            push[..., 2] = np.abs(push[..., 2])            # never out through the back of the head
+            deepest = np.linalg.norm(push, axis=-1).argmax(-1)
+            move = move + push[np.arange(len(points)), deepest]
+        return move
+
+    def rest(self) -> np.ndarray:
+        """(70, 3) standing, arms hanging relaxed at the sides, hands low and slightly in front."""
+        pose = np.zeros((len(SIGNER70), 3))
+        pose[0] = self.nose
+        pose[SIGNER70.groups["face"]] = self.nose + self.face
+        relaxed = np.array([[20, 30, 18, 3], [25, 35, 20, 0], [30, 38, 22, -2], [34, 40, 24, -5]], float)
+        angles = np.concatenate([relaxed.ravel(), [28, 22, 25, 14, 12]])[None]
+        rotation = hand_frame(np.array([1, 0, -0.35]), np.array([0.06, -1, 0.2]))[None]
+        right = self.right_arm(np.array([[-0.64, -1.35, 0.22]]), rotation, self.hand_points(angles))
+        put_arm(pose[None], right, "right")
+        put_arm(pose[None], right * MIRROR, "left")
+        return pose
+
+    def right_arm(self, wrist: np.ndarray, rotation: np.ndarray, hand: np.ndarray) -> np.ndarray:
+        """(T, 24, 3) shoulder, elbow, wrist and the 21 hand joints from wrists (T, 3), rotations (T, 3, 3), hands (T, 21, 3)."""
+        wrist = self.reach(wrist)
+        shoulder = np.broadcast_to(np.array([-0.5, 0, 0]), wrist.shape)
+        body = np.stack([shoulder, self.elbow(wrist, rotation), wrist], axis=1)
+        return np.concatenate([body, wrist[:, None] + hand @ rotation.transpose(0, 2, 1)], axis=1)
+
+
+def put_arm(poses: np.ndarray, arm: np.ndarray, side: str) -> None:
+    """Write arms (T, 24, 3) of ``side`` into poses (T, 70, 3), in place."""
+    first = 2 if side == "right" else 5
+    poses[:, first:first + 3] = arm[:, :3]
+    poses[:, SIGNER70.groups[f"{side}_hand"]] = arm[:, 3:]
+
+
+def smooth(values: np.ndarray) -> np.ndarray:
+    """(T, ...) a short zero-phase blur over time; the ends are held."""
+    for _ in range(2):
+        padded = np.concatenate([values[:1], values, values[-1:]])
+        values = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return values
+
+
+def load_body(path: Path = SIGNERS / "default.yaml") -> Body:
+    """A signer's measures from YAML. Raises ``SignerError`` if the file is missing or lacks a measure."""
+    try:
+        spec = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        face, mirror = spec["face"], MIRROR
+        brow, eye, corner = (np.array(face[k], float) for k in ("brow", "eye", "lip_corner"))
+        lid = np.array([0, face["lid_gap"] / 2, 0])
+        lips = np.array(face["lip_middle"]) + np.array([0, face["lip_gap"], 0]) * np.array([1.6, 0.3, -0.3, -1.6])[:, None]
+        points = [brow * mirror, brow, [(eye + lid) * mirror, (eye - lid) * mirror, eye + lid, eye - lid],
+                  [corner * mirror, corner], lips]
+        return Body(spec["name"], float(spec["upper_arm"]), float(spec["forearm"]),
+                    np.array([spec["hand"][finger] for finger in FINGERS], float), np.array(spec["neck_to_nose"], float),
+                    np.concatenate([np.asarray(p, float) for p in points]))
+    except OSError:
+        raise SignerError(f"no signer file at {path}: give the path of a YAML file such as data/signers/default.yaml") from None
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error).split("\n")[0]
+        raise SignerError(f"{path} does not describe a signer ({reason}): compare it with data/signers/default.yaml") from None

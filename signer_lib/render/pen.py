@@ -1,0 +1,78 @@
+"""The camera of the drawn signer, a pen that paints shapes given in shoulder widths, and smooth curves. [ours]
+
+The camera is orthographic: a joint's pixel is a linear function of its x and y, so any other view of the same pose lines up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+VIEW_CENTRE = (0.0, -0.05)               # x, y in the middle of the picture, shoulder widths
+VIEW_WIDTH = 2.8                         # the picture spans head to hips, and the elbows
+
+
+def project(xyz: np.ndarray, size: int) -> np.ndarray:
+    """(..., 2 or 3) shoulder widths -> (..., 2) pixels (x to the right, y down) in a ``size`` px square picture."""
+    unit = size / VIEW_WIDTH
+    return (np.asarray(xyz, float)[..., :2] - VIEW_CENTRE) * (unit, -unit) + size / 2
+
+
+class Pen:
+    """Paints on a square image; every length is in shoulder widths, every point (x, y) or (x, y, z)."""
+
+    def __init__(self, image: Image.Image):
+        self.draw, self.size, self.unit = ImageDraw.Draw(image), image.width, image.width / VIEW_WIDTH
+
+    def polygon(self, points, colour):
+        self.draw.polygon(np.rint(project(points, self.size)).ravel().tolist(), fill=colour)
+
+    def shape(self, points, colour, edge, width):
+        """A smooth closed outline, filled, with an edge of ``width`` around it."""
+        flat = np.rint(project(points, self.size)).ravel().tolist()
+        self.draw.line(flat + flat[:4], fill=edge, width=round(2 * width * self.unit))
+        self.draw.polygon(flat, fill=colour)
+
+    def line(self, points, width, colour):
+        self.tube(points, (width / 2,) * len(points), colour)
+
+    def tube(self, points, radii, colour, grow=0.0, caps=(True, True)):
+        """A tapered tube through ``points``, rounded at the joints and at those ends that have ``caps``."""
+        points = project(points, self.size).tolist()
+        radii = [(r + grow) * self.unit for r in radii]
+        for (ax, ay), (bx, by), ra, rb in zip(points, points[1:], radii, radii[1:]):
+            dx, dy = bx - ax, by - ay
+            length = np.hypot(dx, dy)
+            if length > 0.5:
+                nx, ny = -dy / length, dx / length
+                quad = (ax + nx * ra, ay + ny * ra, bx + nx * rb, by + ny * rb,
+                        bx - nx * rb, by - ny * rb, ax - nx * ra, ay - ny * ra)
+                self.draw.polygon([round(v) for v in quad], fill=colour)
+        for (x, y), r in list(zip(points, radii))[0 if caps[0] else 1:None if caps[1] else -1]:
+            self.draw.ellipse((round(x - r), round(y - r), round(x + r), round(y + r)), fill=colour)
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(np.linalg.norm(vector), 1e-9)
+
+
+def smooth(points) -> np.ndarray:
+    """(n, k) points -> (6 (n - 1) + 1, k) on the Catmull-Rom curve through them."""
+    p = np.array(points, float)
+    p = np.concatenate([p[:1], p, p[-1:]])
+    t = np.linspace(0, 1, 6, endpoint=False)[:, None]
+    curve = lambda a, b, c, d: b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return np.concatenate([*(curve(*p[k:k + 4]) for k in range(len(p) - 3)), p[-1:]])
+
+
+def mirrored(half) -> np.ndarray:
+    """(n, 2) the right half of an outline, from axis to axis -> the smooth closed outline (m, 2)."""
+    half, flip = np.array(half, float), (-1, 1)
+    half = smooth(np.concatenate([half[1:2] * flip, half, half[-2:-1] * flip]))[6:-6]
+    return np.concatenate([half, half[-2:0:-1] * flip])
+
+
+def arc(start, middle, end, n=9) -> np.ndarray:
+    """(n, k) the parabola from ``start`` through ``middle`` to ``end``."""
+    t = np.linspace(0, 1, n)[:, None]
+    return start * (1 - t) * (1 - 2 * t) + middle * 4 * t * (1 - t) + end * t * (2 * t - 1)
