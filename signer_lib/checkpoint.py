@@ -1,13 +1,8 @@
-"""Folders of a trained model: ``config.json``, safetensors, a card, a log. Written whole or not at all; damage is told in one line."""
+"""Folders of a trained model: ``config.json``, safetensors, a card, a log. Damage is told in one line."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,28 +10,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from signer_lib.errors import SignerError
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of ``folder`` if the block ends well, and vanishes if it does not."""
-    folder = Path(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise SignerError(f"cannot write to {folder.parent}: {error.strerror or error}. Choose another folder") from None
-    part.chmod(0o755)
-    try:
-        yield part
-        old = folder.with_name(f".{folder.name}.old")
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(part, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def save_half(state: dict[str, torch.Tensor], path: Path) -> None:

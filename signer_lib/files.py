@@ -1,8 +1,10 @@
-"""Files that appear whole or not at all. [ours]"""
+"""Writing so that nothing is ever half-written: into a temporary folder first, then renamed into place."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +14,36 @@ from signer_lib.errors import SignerError
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place if the block ends well, and vanishes if it does not.
+def filling(folder: Path | str) -> Iterator[Path]:
+    """A temporary folder whose files move into ``folder`` when the block ends well; when it does not, nothing is left behind.
 
-    Missing folders are made. Raises ``SignerError`` if the place cannot be written to.
+    Files that are already in ``folder`` stay, but for those of the same name. Raises ``SignerError`` if it cannot be written to.
     """
-    path, part = Path(path), None
+    folder = Path(folder)
+    fresh = [p for p in (folder, *folder.parents) if not p.exists()]      # what we make, the deepest first
+    part, ours = None, True                                               # ours: an OSError now is about the folder, not the caller's
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-        os.close(handle)
-        yield Path(part)
-        os.chmod(part, 0o644)                                          # mkstemp makes files that only their owner can read
-        os.replace(part, path)
-    except OSError as error:
-        raise SignerError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-    finally:
+        folder.mkdir(parents=True, exist_ok=True)
+        part, ours = Path(tempfile.mkdtemp(prefix=".part-", dir=folder)), False
+        yield part
+        ours = True
+        for path in sorted(part.iterdir()):
+            os.replace(path, folder / path.name)
+        part.rmdir()
+    except BaseException as error:
         if part is not None:
-            Path(part).unlink(missing_ok=True)
+            shutil.rmtree(part, ignore_errors=True)
+        for made in fresh:
+            if made.is_dir() and not any(made.iterdir()):
+                made.rmdir()
+        if isinstance(error, OSError) and (ours or error.errno == errno.ENOSPC):
+            raise SignerError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder") from None
+        raise
+
+
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[Path]:
+    """A path to write to, with the same ending; it takes the place of ``path`` when the block ends well."""
+    path = Path(path)
+    with filling(path.parent) as part:
+        yield part / path.name

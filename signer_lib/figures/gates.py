@@ -28,30 +28,33 @@ def plot_gates(weights: np.ndarray, spans: Sequence[tuple[str, int, int]], exper
     Names stand level where all have room and upright otherwise; a name that would touch the one before is left out.
     """
     weights = np.asarray(weights, float)
-    if weights.ndim != 2 or weights.shape[1] != len(expert_names) or not len(weights):
-        raise SignerError(f"gate weights have shape (frames, {len(expert_names)}), one column for each expert name, not {weights.shape}")
+    experts = len(expert_names)
+    if weights.ndim != 2 or weights.shape[1] != experts or not len(weights):
+        raise SignerError(f"{experts} expert names need gate weights of shape (frames, {experts}), not {weights.shape}")
     for gloss, start, stop in spans:
         if not 0 <= start < stop <= len(weights):
             raise SignerError(f"the span of {gloss}, frames {start} to {stop}, is empty or outside the {len(weights)} frames")
     if ax is None:
         width = np.clip(0.3 * len(spans) + 3, 8, 24)
-        ax = Figure(figsize=(width, 1.8 + 0.42 * len(expert_names)), layout="constrained").subplots()
+        ax = Figure(figsize=(width, 1.8 + 0.42 * experts), layout="constrained").subplots()
     seconds = len(weights) / fps
     image = ax.imshow(weights.T, cmap=COLOURS, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
-                      extent=(0, seconds, len(expert_names) - 0.5, -0.5))
+                      extent=(0, seconds, experts - 0.5, -0.5))
     ax.figure.colorbar(image, ax=ax, label="gate weight", pad=0.015)
-    ax.set_yticks(range(len(expert_names)), expert_names)
+    ax.set_yticks(range(experts), expert_names)
     ax.set_xlabel("time (s)")
     for edge in sorted({frame / fps for _, *ends in spans for frame in ends} - {0.0, seconds}):
         ax.axvline(edge, color="white", linewidth=1.2)
-    for row in range(1, len(expert_names)):
+    for row in range(1, experts):
         ax.axhline(row - 0.5, color="white", linewidth=0.6)
     _name_spans(ax, spans, seconds, fps)
     return ax
 
 
 def _name_spans(ax: Axes, spans, seconds: float, fps: float) -> None:
-    points = 72 * ax.figure.get_figwidth() * ax.get_position().width / seconds       # points of paper for each second
+    fig = ax.get_figure(root=True)
+    fig.draw_without_rendering()                                       # settles the layout, and so the width of the axis
+    points = ax.get_window_extent().width * 72 / fig.dpi / seconds     # points of paper for each second
     room = [(stop - start) / fps * points for _, start, stop in spans]
     level = all(LETTER * LABEL_POINTS * len(gloss) + 4 < space for (gloss, *_), space in zip(spans, room))
     centres, names = [], []

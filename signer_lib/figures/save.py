@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 
-UNDATED = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}      # the same figure gives the same bytes
+UNDATED = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}      # the same data give the same bytes
 
 
 def save_fig(fig: Figure, path: str | Path, dpi: int = 150) -> Path:

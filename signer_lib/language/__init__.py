@@ -1,0 +1,1 @@
+"""Text and prompts -> glosses and semantic states: the corpus, the tokenizer, SLUL and its training."""

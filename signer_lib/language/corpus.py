@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import re
 from pathlib import Path
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.files import filling
 from signer_lib.language.grammar import Speaker
 from signer_lib.language.lexicon import load_lexicon
 
@@ -66,11 +66,9 @@ def make_pairs(count: int, seed: int, prompt_share: float = 0.25, avoid: set[str
 
 def write_split(folder: Path, split: str, pairs: list[Pair]) -> None:
     """Both files of a split, each written whole or not at all."""
-    for side, column in (("text", 0), ("gloss", 1)):
-        path = folder / f"{split}.{side}"
-        part = path.with_suffix(path.suffix + ".part")
-        part.write_text("".join(pair[column] + "\n" for pair in pairs), encoding="utf-8")
-        os.replace(part, path)
+    with filling(folder) as part:
+        for side, column in (("text", 0), ("gloss", 1)):
+            (part / f"{split}.{side}").write_text("".join(pair[column] + "\n" for pair in pairs), encoding="utf-8")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
 
 from signer_lib.checkpoint import load_json, load_weights, save_half
 from signer_lib.errors import SignerError
@@ -39,6 +40,9 @@ class SLUL:
 
     def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict):
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
+        fast = tokenizer.fast
+        sayable = set(fast.get_added_vocab().values()) - set(fast.convert_tokens_to_ids(["<pad>", "<unk>"]))
+        self.unsayable = [i for i in range(len(fast)) if i not in sayable]      # pieces of English words never stand in a gloss sentence
 
     @classmethod
     def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict) -> SLUL:
@@ -66,7 +70,7 @@ class SLUL:
         return cls(model.to(device).eval(), tokenizer, settings)
 
     def save_pretrained(self, folder: Path) -> None:
-        """Writes into an existing folder; see ``checkpoint.whole_folder``."""
+        """Writes into an existing folder; see ``files.filling``."""
         self.tokenizer.save(folder)
         (folder / "config.json").write_text(json.dumps(self.model.config.to_diff_dict(), indent=2, default=str) + "\n", encoding="utf-8")
         (folder / "slul.json").write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
@@ -97,8 +101,8 @@ class SLUL:
         encoded = [self.tokenizer.encode_words(text) for text in texts]
         batch = self.batch(encoded)
         H = self.encode(batch)
-        found = self.model.generate(encoder_outputs=(H,), attention_mask=batch["attention_mask"], num_beams=beams or self.settings["beams"],
-                                    max_new_tokens=self.settings["max_glosses"], do_sample=False)
+        found = self.model.generate(encoder_outputs=BaseModelOutput(last_hidden_state=H), attention_mask=batch["attention_mask"], num_beams=beams or self.settings["beams"],
+                                    suppress_tokens=self.unsayable, max_new_tokens=self.settings["max_glosses"], do_sample=False)
         states = self.states(H, batch["attention_mask"], found)
         out = []
         for row, (text, e) in enumerate(zip(texts, encoded)):

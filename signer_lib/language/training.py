@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import Adafactor, get_cosine_schedule_with_warmup
 
-from signer_lib.checkpoint import whole_folder
 from signer_lib.config import load_config
+from signer_lib.files import filling
 from signer_lib.language.corpus import FOLDER, Pair, read_pairs
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import SLOTS, SPELLED, Encoded, SignTokenizer
@@ -123,7 +123,7 @@ def train(config: SlulConfig, folder: Path, out: Path, seed: int, minutes: float
         if minutes and log[-1]["minutes"] >= minutes:
             break
     slul.model.load_state_dict(best_state)
-    with whole_folder(out) as part:
+    with filling(out) as part:
         slul.save_pretrained(part)
         (part / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
         (part / "training.json").write_text(json.dumps(asdict(config) | {"seed": seed, "pairs": len(pairs)}, indent=2) + "\n", encoding="utf-8")

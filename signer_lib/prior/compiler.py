@@ -3,7 +3,7 @@
 A sign becomes, frame by frame, a handshape, a hand rotation and a point that the hand holds at its place; forward kinematics gives
 the hand, inverse kinematics the arm. The sign alone is compiled: no travel from rest, which the transitions add later.
 
-Circles start at the top (front, side) or far (floor) when they begin sideways, and on the inner or near side otherwise.
+A circle that sets off sideways starts at its top, or on the floor at its far end; any other on its inner or near side.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from scipy.spatial.transform import Rotation
 from signer_lib.errors import SignerError
 from signer_lib.pose import PoseSequence
 from signer_lib.prior.kinematics import MIRROR, PALM_DEPTH, SPACE_PLACES, Body, hand_frame, load_body, put_arm, unit
-from signer_lib.prior.phonology import LEXICON, Base, Sign, handshapes_of, load_handshapes, load_signs, vector
+from signer_lib.prior.phonology import LEXICON, Base, Sign, handshapes_of, load_handshapes, load_signs
+from signer_lib.prior.strict import vector
 
 USUAL_SIZE = {"straight": 0.22, "arc": 0.3, "circle": 0.1, "tap": 0.12, "zigzag": 0.25, "none": 0.0}
 STAND_OFF = 0.15                                # from the place to the palm's centre when nothing touches
@@ -54,8 +55,9 @@ def minimum_jerk(t: np.ndarray) -> np.ndarray:
 
 def eased(t: np.ndarray) -> np.ndarray:
     """Constant speed with short soft ends, for movements that go round or back and forth."""
-    speed = minimum_jerk(np.clip(np.minimum(t, 1 - t) / 0.15, 0, 1)) + 0.05
-    return np.concatenate([[0], np.cumsum((speed[1:] + speed[:-1]) / 2)]) / max(((speed[1:] + speed[:-1]) / 2).sum(), 1e-9)
+    speed = minimum_jerk(np.clip(np.minimum(t, 1 - t) / 0.15, 0, 1))
+    way = np.concatenate([[0], np.cumsum(speed[1:] + speed[:-1])])
+    return way / max(way[-1], 1e-9)
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,12 @@ def _stroke(sign: Sign, t: np.ndarray, cyclic: bool, shift: float) -> _Stroke:
     m = sign.movement
     u = eased(t) * m.repeat + shift
     there_and_back = (1 - np.cos(2 * np.pi * u)) / 2
-    none = np.zeros_like(t)
     if m.path == "tap":
-        return _Stroke(np.minimum(1.15 * there_and_back, 1), u, none, t)          # the touch lasts a moment
-    if m.path == "circle" or m.path == "zigzag" or (m.path == "none" and not cyclic):
-        return _Stroke(minimum_jerk(t), u, none, t)
+        return _Stroke(np.minimum(1.15 * there_and_back, 1), u, 0 * t, t)          # the touch lasts a moment
+    if m.path in ("circle", "zigzag") or (m.path == "none" and m.hand):
+        return _Stroke(minimum_jerk(t), u, 0 * t, t)
     if cyclic:
-        return _Stroke(there_and_back, u, none, t)
+        return _Stroke(there_and_back, u, 0 * t, t)
     strokes = 2 * m.repeat - 1                                                    # forth, back, forth ...
     k = np.minimum((t * strokes).astype(int), strokes - 1)
     s, returning = minimum_jerk(t * strokes - k), k % 2 == 1
@@ -101,20 +102,19 @@ def _path(sign: Sign, stroke: _Stroke, places: np.ndarray, size: float) -> np.nd
     if m.path == "circle":
         along, top = _plane_frame(m.plane, m.direction or ("front" if m.plane == "side" else "right"))
         turn = 2 * np.pi * stroke.u[:, None]
+        if sign.type == "symmetric" and sign.contact and sign.location[0] in SPACE_PLACES:
+            centre = centre - np.array([size, 0, 0])     # hands that meet at the midline circle beside it
         return centre + (size if len(sign.location) == 1 else 0.1) * (np.cos(turn) * top + np.sin(turn) * along)
     if m.path == "zigzag":
         along, across = _plane_frame(m.plane, m.direction or "down")
         waves = np.sin(2 * np.pi * max(m.repeat, 2) * stroke.t)[:, None]
-        progress = 0 if len(sign.location) == 2 else along * size * s
-        return centre + progress + 0.3 * size * waves * across
+        return centre + (len(sign.location) == 1) * along * size * s + 0.3 * size * waves * across
     return centre
 
 
 def _plane_frame(plane: str, direction: str) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors (3,) in the plane: along the direction, and across it towards the circle's starting side."""
-    keep = np.isin(np.arange(3), PLANE_AXES[plane])
-    along = vector(direction) * keep
-    top = np.array(CIRCLE_TOP[plane], float)
+    along, top = vector(direction) * np.isin(np.arange(3), PLANE_AXES[plane]), np.array(CIRCLE_TOP[plane])
     if np.linalg.norm(along) < 1e-6:                     # the direction leaves the plane: begin sideways
         along = np.array([0, 0, 1.0]) if plane == "side" else np.array([-1.0, 0, 0])
     along = unit(along)
@@ -177,15 +177,17 @@ def _place(name: str, sign: Sign, body: Body, other: np.ndarray) -> tuple[np.nda
     """Points (T, 3) and outward directions (T, 3) of a place; ``other`` (T, 24, 3) is the left arm."""
     if not name.startswith(("base-", "arm-", "elbow-", "wrist-")):
         point, out = body.place(name)
-        if name in SPACE_PLACES and sign.type in ("symmetric", "alternating") and sign.contact:
-            point = point * np.array([0, 1, 1])          # two hands that touch in free space meet at the midline
+        if name in SPACE_PLACES and sign.type in ("symmetric", "alternating"):
+            # two hands that touch in free space meet at the midline; otherwise they keep a shoulder's width
+            point = point * np.array([0, 1, 1]) if sign.contact else np.minimum(point, [-0.3, np.inf, np.inf])
         return np.broadcast_to(point, (len(other), 3)), np.broadcast_to(out, (len(other), 3))
     shoulder, elbow, wrist, hand = other[:, 0], other[:, 1], other[:, 2], other[:, 3:]
-    front, up = np.array([0, 0, 1.0]), np.array([0, 1.0, 0])
+    up, front = np.eye(3)[1:]
     if name == "arm-other":
         return shoulder + 0.45 * (elbow - shoulder) + np.array([0.02, 0, 0.09]), np.broadcast_to(front, wrist.shape)
     if name == "elbow-other":
-        return elbow + 0.07 * unit(elbow - (shoulder + wrist) / 2), unit(elbow - (shoulder + wrist) / 2)
+        top = unit(up + 0.5 * front)                     # of the forearm, beside the crook
+        return elbow + 0.2 * (wrist - elbow) + 0.07 * top, np.broadcast_to(top, wrist.shape)
     normal = unit(np.cross(hand[:, 17] - hand[:, 0], hand[:, 5] - hand[:, 0]))     # out of a left hand's palm
     side, palm = unit(hand[:, 5] - hand[:, 17]), hand[:, PALM_JOINTS].mean(1)
     if name in ("wrist-other", "base-wrist"):            # its upper side
@@ -223,16 +225,22 @@ def _arm(sign: Sign, body: Body, variant: Variant, t: np.ndarray, seconds: float
         places = places.mean(0) + variant.size * (places - places.mean(0))
     size = variant.size * (USUAL_SIZE[m.path] if m.size is None else m.size)
     point = _path(sign, stroke, places, size) + (0.12 * stroke.lift[:, None] * outs.mean(0) if sign.contact else 0)
-    pivot = rotation if sign.contact else mean           # a touching part stays; otherwise the wrist stays
-    local = _contact(hand, sign.contact)
-    wrist = point - (pivot @ local[..., None])[..., 0]
-    turned = lambda: wrist[:, None] + hand @ rotation.transpose(0, 2, 1)
-    if not sign.contact:
-        wrist = wrist + body.clear(turned())
+    local = _contact(hand, sign.contact)[..., None]
     crossing = any(name.endswith("-other") for name in sign.location)
-    if sign.type in ("symmetric", "alternating") and not crossing and not (sign.contact and free.any()):
-        wrist = wrist - np.maximum(turned()[..., 0].max(1) + 0.02, 0)[:, None] * np.array([1.0, 0, 0])
-    return body.right_arm(wrist, rotation, hand)
+    apart = sign.type in ("symmetric", "alternating") and not crossing and not (sign.contact and free.any())
+
+    def held(relief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        turned = hand @ (relief @ rotation).transpose(0, 2, 1)
+        # a touching part stays where it touches while the hand swings; otherwise the wrist stays
+        wrist = point - (relief @ (rotation if sign.contact else mean) @ local)[..., 0]
+        if not sign.contact:
+            wrist = wrist + body.clear(wrist[:, None] + turned)
+        if apart:                                        # mirrored hands must not pass through one another
+            wrist = wrist - np.maximum((wrist[:, None] + turned)[..., 0].max(1) + 0.02, 0)[:, None] * np.array([1.0, 0, 0])
+        return wrist, relief @ rotation
+
+    relief = body.wrist_relief(*held(np.eye(3)[None]))
+    return body.right_arm(*held(relief), hand)
 
 
 def _mirror_name(name: str) -> str:

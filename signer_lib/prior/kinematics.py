@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from scipy.spatial.transform import Rotation
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
@@ -25,12 +26,15 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 METACARPALS = np.array([[0.062, 0.085, 0.034], [0.082, 0.252, 0.004], [0.026, 0.258, -0.006], [-0.030, 0.243, 0.0],
                         [-0.082, 0.215, 0.012]])
 PALM_DEPTH = 0.035                                    # from the plane of the hand's joints to the skin, either way
-SHORTEST_REACH, LONGEST_REACH = 0.42, 0.995           # shoulder widths at full elbow flexion; share of the outstretched arm
-ELBOW_POLE = np.array([-0.45, -1.0, -0.25])           # a relaxed elbow hangs down, out and a little behind
-SWIVELS = np.radians(np.arange(-40, 111, 10))         # candidate elbow positions around the shoulder-wrist axis; + is raised
+R_SHOULDER = np.array([-0.5, 0.0, 0.0])
+SHORTEST_REACH, LONGEST_REACH = 0.34, 0.995           # shoulder widths at full elbow flexion; share of the outstretched arm
+RELAXED = np.array([-0.30, -0.92, 0.25])              # a relaxed upper arm hangs down, a little out and forwards
+OUTWARD = np.array([-0.6, 0.8, 0.2])                 # where the circle of possible elbows begins
+SWIVELS = np.radians(np.arange(0, 360, 15))
 TORSO = (np.array([0.0, -0.80, -0.02]), np.array([0.46, 0.98, 0.23]))          # centre and radii of simple ellipsoids
 HEAD = (np.array([0.0, 0.09, -0.33]), np.array([0.26, 0.37, 0.33]))            # centre from the nose
 HAND_CLEARANCE = 0.05
+LARGEST_BEND = 75                                     # degrees between forearm and hand
 
 HEAD_PLACES = {                                       # offset from the nose, and which way is out of the body
     "head-top": ((0, 0.47, -0.25), (0, 1, 0.3)), "forehead": ((0, 0.26, -0.01), (0, 0, 1)),
@@ -45,8 +49,8 @@ TORSO_PLACES = {                                      # from the neck
     "stomach": ((0, -0.85, 0.22), (0, 0, 1)),
 }
 SPACE_PLACES = {                                      # from the neck; the palm's centre is here
-    "neutral": (-0.18, -0.42, 0.55), "neutral-high": (-0.24, 0.05, 0.50), "neutral-low": (-0.20, -0.80, 0.50),
-    "neutral-right": (-0.50, -0.42, 0.50), "neutral-left": (0.18, -0.45, 0.52),
+    "neutral": (-0.21, -0.42, 0.55), "neutral-high": (-0.24, 0.05, 0.50), "neutral-low": (-0.20, -0.80, 0.50),
+    "neutral-right": (-0.50, -0.42, 0.50), "neutral-left": (0.21, -0.45, 0.52),
 }
 
 
@@ -103,43 +107,55 @@ class Body:
 
     def reach(self, wrist: np.ndarray) -> np.ndarray:
         """(T, 3) the nearest wrist positions that the right arm can take."""
-        shoulder = np.array([-0.5, 0, 0])
-        away = wrist - shoulder
+        away = wrist - R_SHOULDER
         far = np.linalg.norm(away, axis=-1, keepdims=True)
-        return shoulder + unit(away) * np.clip(far, SHORTEST_REACH, LONGEST_REACH * (self.upper_arm + self.forearm))
+        return R_SHOULDER + unit(away) * np.clip(far, SHORTEST_REACH, LONGEST_REACH * (self.upper_arm + self.forearm))
 
     def elbow(self, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """(T, 3) the right elbow for reachable wrists (T, 3) and hand rotations (T, 3, 3).
 
-        Analytic two-bone inverse kinematics. Of the circle of possible elbows, the soft minimum of a cost is taken: near the
-        relaxed position, little wrist bend, forearm twist within its range, outside the torso.
+        Analytic two-bone inverse kinematics. Of the circle of possible elbows, the cheapest steady path is taken: upper arm near its
+        relaxed position, comfortable wrist, forearm twist within its range, outside the torso.
         """
-        shoulder = np.array([-0.5, 0, 0])
-        away = wrist - shoulder
+        away = wrist - R_SHOULDER
         far = np.linalg.norm(away, axis=-1, keepdims=True)                                # (T, 1)
         axis = away / far
         along = (self.upper_arm ** 2 - self.forearm ** 2 + far ** 2) / (2 * far)
         radius = np.sqrt(np.maximum(self.upper_arm ** 2 - along ** 2, 0))
-        hang = unit(ELBOW_POLE - axis * (axis @ ELBOW_POLE)[:, None])
-        lift = np.cross(hang, axis)
-        circle = lambda swivel: (shoulder + (along * axis)[:, None] + radius[:, None] * (
-            np.cos(swivel)[..., None] * hang[:, None] + np.sin(swivel)[..., None] * lift[:, None]))
-        swivels = np.broadcast_to(SWIVELS, (len(wrist), len(SWIVELS)))
-        elbows = circle(swivels)                                                          # (T, S, 3)
+        centre = R_SHOULDER + along * axis
+        out = unit(OUTWARD - axis * (axis @ OUTWARD)[:, None])
+        circle = np.cos(SWIVELS)[:, None] * out[:, None] + np.sin(SWIVELS)[:, None] * np.cross(out, axis)[:, None]   # (T, S, 3)
+        elbows = centre[:, None] + radius[:, None] * circle
         forearm = unit(wrist[:, None] - elbows)
         local = forearm @ rotation                                                        # the forearm seen from the hand
         flexion = np.degrees(np.arctan2(local[..., 2], local[..., 1]))
         deviation = np.degrees(np.arcsin(np.clip(local[..., 0], -1, 1)))
-        up = shoulder - elbows
+        up = R_SHOULDER - elbows
         thumb_side = unit(up - forearm * (up * forearm).sum(-1, keepdims=True))           # where an untwisted thumb would be
         thumb = rotation[:, None, :, 0]
         twist = np.degrees(np.arctan2((np.cross(thumb_side, thumb) * forearm).sum(-1), (thumb_side * thumb).sum(-1)))
+        raised = np.degrees(np.arccos(np.clip(-up @ RELAXED / self.upper_arm, -1, 1)))
+        inward = np.maximum(elbows[..., 0] + 0.42, 0)
+        above = np.maximum(elbows[..., 1] + 0.03, 0)
+        behind = np.maximum(-0.25 - elbows[..., 2], 0)
         inside = np.maximum(1 - (((elbows - TORSO[0]) / (TORSO[1] + 0.05)) ** 2).sum(-1), 0)
-        cost = ((np.degrees(swivels) / 38) ** 2 + (flexion / 45) ** 2 + (deviation / 25) ** 2
-                + (np.maximum(abs(twist) - 75, 0) / 30) ** 2 + 20 * inside)
-        weight = np.exp(-2 * (cost - cost.min(-1, keepdims=True)))
-        chosen = smooth((weight * swivels).sum(-1) / weight.sum(-1))
-        return circle(chosen[:, None])[:, 0]
+        over = lambda angle, comfortable, scale: (np.maximum(abs(angle) - comfortable, 0) / scale) ** 2
+        cost = (over(raised, 0, 42) + over(flexion, 25, 32) + over(deviation, 14, 22) + over(twist, 80, 30)
+                + (inward / 0.13) ** 2 + (above / 0.12) ** 2 + (behind / 0.15) ** 2 + 20 * inside)
+        path = steady_path(cost, circle)[:, None]                                                 # (T, 1)
+        gap = np.abs(np.arange(len(SWIVELS)) - path)
+        near = np.minimum(gap, len(SWIVELS) - gap) <= 2                                   # positions between the candidates
+        weight = (np.exp(np.minimum(3 * (np.take_along_axis(cost, path, 1) - cost), 10)) * near)[..., None]
+        rough = smooth(smooth((weight * circle).sum(1) / weight.sum(1)))
+        return centre + radius * unit(rough - axis * (rough * axis).sum(-1, keepdims=True))
+
+    def wrist_relief(self, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """(T, 3, 3) the least turn of the hand that brings its bend against the forearm back to what a wrist can do."""
+        wrist = self.reach(wrist)
+        forearm, hand = unit(wrist - self.elbow(wrist, rotation)), rotation[:, :, 1]
+        bend = np.arccos(np.clip((forearm * hand).sum(-1, keepdims=True), -1, 1))
+        excess = np.maximum(bend - np.radians(LARGEST_BEND), 0)
+        return Rotation.from_rotvec(smooth(excess * unit(np.cross(hand, forearm)))).as_matrix()
 
     def place(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A named place: its point (3,) and the unit direction out of the body there (zero in free space)."""
@@ -153,7 +169,7 @@ class Body:
         centre, radii = TORSO
         flat = (((points - centre) / (radii + HAND_CLEARANCE))[..., :2] ** 2).sum(-1)
         surface = centre[2] + (radii[2] + HAND_CLEARANCE) * np.sqrt(np.maximum(1 - flat, 0))
-        depth = np.where((flat < 1) & (points[..., 2] > centre[2] - radii[2]), np.maximum(surface - points[..., 2], 0), 0)
+        depth = np.where(flat < 1, np.maximum(surface - points[..., 2], 0), 0)
         move = depth.max(-1)[:, None] * np.array([0, 0, 1.0])
         for _ in range(3):                                 # each pass frees the deepest point; three free a whole hand
             away = points + move[:, None] - (self.nose + HEAD[0])
@@ -180,7 +196,7 @@ class Body:
     def right_arm(self, wrist: np.ndarray, rotation: np.ndarray, hand: np.ndarray) -> np.ndarray:
         """(T, 24, 3) shoulder, elbow, wrist and the 21 hand joints from wrists (T, 3), rotations (T, 3, 3), hands (T, 21, 3)."""
         wrist = self.reach(wrist)
-        shoulder = np.broadcast_to(np.array([-0.5, 0, 0]), wrist.shape)
+        shoulder = np.broadcast_to(R_SHOULDER, wrist.shape)
         body = np.stack([shoulder, self.elbow(wrist, rotation), wrist], axis=1)
         return np.concatenate([body, wrist[:, None] + hand @ rotation.transpose(0, 2, 1)], axis=1)
 
@@ -190,6 +206,20 @@ def put_arm(poses: np.ndarray, arm: np.ndarray, side: str) -> None:
     first = 2 if side == "right" else 5
     poses[:, first:first + 3] = arm[:, :3]
     poses[:, SIGNER70.groups[f"{side}_hand"]] = arm[:, 3:]
+
+
+def steady_path(cost: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(T,) the cheapest way through candidates, from their costs (T, S) and unit vectors (T, S, 3), when moving costs too."""
+    aside = 150 * (1 - points[:-1] @ points[1:].transpose(0, 2, 1))                        # (T - 1, S, S)
+    total, came = cost[0], []
+    for row, move in zip(cost[1:], aside):
+        ways = total[:, None] + move
+        came.append(ways.argmin(0))
+        total = ways.min(0) + row
+    path = [total.argmin()]
+    for back in reversed(came):
+        path.append(back[path[-1]])
+    return np.array(path[::-1])
 
 
 def smooth(values: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ The camera is orthographic: a joint's pixel is a linear function of its x and y,
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -42,7 +44,7 @@ class Pen:
         radii = [(r + grow) * self.unit for r in radii]
         for (ax, ay), (bx, by), ra, rb in zip(points, points[1:], radii, radii[1:]):
             dx, dy = bx - ax, by - ay
-            length = np.hypot(dx, dy)
+            length = math.hypot(dx, dy)
             if length > 0.5:
                 nx, ny = -dy / length, dx / length
                 quad = (ax + nx * ra, ay + ny * ra, bx + nx * rb, by + ny * rb,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import ImageColor
@@ -12,6 +13,7 @@ OKABE_ITO = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green":
              "yellow": "#F0E442", "blue": "#0072B2", "vermilion": "#D55E00", "purple": "#CC79A7"}
 
 
+@lru_cache(maxsize=256)
 def blend(colour: str, other: str, part: float) -> str:
     """``colour`` with ``part`` (0 to 1) of ``other`` mixed in, as #rrggbb."""
     a, b = (np.array(ImageColor.getrgb(c), float) for c in (colour, other))

@@ -42,7 +42,7 @@ def _encode(frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
             frame = np.asarray(frame)
             shape = shape or frame.shape
             if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.shape != shape:
-                raise SignerError(f"frame {number} is {frame.shape} {frame.dtype}: frames must be (H, W, 3) uint8, all of one size")
+                raise SignerError(f"frame {number} is {frame.shape} {frame.dtype}: all must be (H, W, 3) uint8 of one size")
             odd = [side % 2 for side in shape[:2]]
             if stream is None:
                 stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=X264)

@@ -1,0 +1,42 @@
+# `make help` lists what there is. The first command of any kind sets up .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+TEXT   ?= Hello, my name is Sam. Where is the library?
+export HF_HUB_OFFLINE := 1
+export TEXT OUT
+
+.DEFAULT_GOAL := help
+.PHONY: help sign test notebooks lab doctor
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+sign: $(VENV)/.core  ## sign TEXT="..." into OUT=folder (default out/<text>)
+	@$(BIN)/stable-signer sign $${OUT:+--out "$$OUT"} -- "$$TEXT"
+
+test: $(VENV)/.all  ## unit tests, then every notebook under nbval
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+	$(MAKE) --no-print-directory notebooks
+
+notebooks: $(VENV)/.all  ## run the notebooks and compare what they print with what is stored
+	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with notebooks/sanitize.cfg $(shell cat notebooks/strict.txt)
+
+lab: $(VENV)/.all  ## JupyterLab at the tour
+	$(BIN)/jupyter lab notebooks/00_tour.ipynb
+
+doctor: $(VENV)/.core  ## what is installed, shipped and missing
+	@$(BIN)/stable-signer doctor
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed; name it: make PYTHON=python3.12 ...") if not (3, 11) <= sys.version_info < (3, 14) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "setting up $(VENV): a few minutes, once"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test,diffusion]"
+	@touch $@

@@ -1,0 +1,178 @@
+"""Alg. 2, inference: text -> glosses and states -> candidates -> gates and choice -> blend -> refine -> render. [ours: the composition]
+
+The only module that knows every stage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from signer_lib.errors import SignerError
+from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
+from signer_lib.experts.refinement import Span, join
+from signer_lib.figures import save_fig
+from signer_lib.figures.gates import plot_gates
+from signer_lib.figures.moment import plot_moment
+from signer_lib.files import filling
+from signer_lib.language.slul import SLUL, GlossSentence, load_slul
+from signer_lib.pose import PoseSequence
+from signer_lib.pose.formats import write_pose
+from signer_lib.prior.database import Prior
+from signer_lib.prior.kinematics import load_body
+from signer_lib.progress import progress
+from signer_lib.render import drawn
+from signer_lib.render.video import write_video
+
+FPS = 25.0
+SENTENCE_PAUSE = 0.35                       # seconds that the last sign of a sentence is held
+
+
+@dataclass
+class Signing:
+    """Everything that happened between a text and its signing.
+
+    sentences  what SLUL understood.            choices  what the experts chose, one for each sentence.
+    poses      the steady sequence, T frames.   spans    which frames belong to which unit (units counted over all sentences).
+    gates      (T, K) the gate's weights w_k at every frame.
+    """
+
+    text: str
+    sentences: list[GlossSentence]
+    choices: list[Choice]
+    poses: PoseSequence
+    spans: list[Span]
+    gates: np.ndarray
+    seed: int
+    models: dict[str, str]
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def glosses(self) -> list[str]:
+        return [gloss for sentence in self.sentences for gloss in sentence.glosses]
+
+    @property
+    def gloss_spans(self) -> list[dict]:
+        """For each gloss: its name, sentence, source, the prior's entries it was made from, its frames [first, stop), seconds."""
+        units = [(s, unit, offered) for s, choice in enumerate(self.choices) for unit, offered in zip(choice.units, choice.candidates)]
+        frames = {span.unit: span for span in self.spans if span.unit is not None}
+        rows: dict[tuple[int, int], dict] = {}
+        for k, (s, unit, offered) in enumerate(units):
+            row = rows.setdefault((s, unit.gloss), {"gloss": self.sentences[s].glosses[unit.gloss], "sentence": s, "units": [],
+                                                    "source": "fingerspelling" if unit.of else offered[0].source, "frames": [frames[k].start, 0]})
+            row["units"].append(unit.name)
+            row["frames"][1] = frames[k].stop
+        return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in rows.values()]
+
+    @property
+    def captions(self) -> list[str | None]:
+        """(T,) the gloss at every frame; a spelled word shows which letter is on."""
+        lines: list[str | None] = [None] * len(self.poses)
+        for row in self.gloss_spans:
+            start, stop = row["frames"]
+            lines[start:stop] = [row["gloss"]] * (stop - start)
+        units = [(choice, unit) for choice in self.choices for unit in choice.units]
+        for span in self.spans:
+            if span.unit is not None and units[span.unit][1].of:
+                lines[span.start:span.stop] = [f"{lines[span.start]}  {units[span.unit][1].name}"] * (span.stop - span.start)
+        return lines
+
+    def frames(self, size: int = 512, captions: bool = True) -> Iterator[np.ndarray]:
+        """T drawn frames (size, size, 3) uint8."""
+        return drawn.draw(self.poses, size=size, captions=self.captions if captions else None)
+
+    @property
+    def named_spans(self) -> list[tuple[str, int, int]]:
+        """(gloss, first frame, frame after the last), for plots."""
+        return [(row["gloss"], *row["frames"]) for row in self.gloss_spans]
+
+    def plot_gates(self) -> Axes:
+        """The gate weights over time with the glosses."""
+        return plot_gates(self.gates, self.named_spans, [f"expert {k + 1}" for k in range(self.gates.shape[1])], fps=FPS)
+
+    def plot_moment(self, frame: int) -> Figure:
+        """One frame beside the gates."""
+        return plot_moment(self.poses, self.gates, self.named_spans, frame, caption=self.captions[frame])
+
+    def report(self) -> dict:
+        """What ``report.json`` holds."""
+        return {"text": self.text, "glosses": self.glosses, "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS,
+                "models": self.models, "seed": self.seed, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
+
+    def save(self, folder: Path | str, size: int = 512, captions: bool = True) -> dict[str, Path]:
+        """video.mp4, poses.pose, gates.png and report.json in ``folder``: all of them or none. -> name: path"""
+        folder = Path(folder)
+        with filling(folder) as part:
+            start = time.monotonic()
+            write_video(progress(self.frames(size, captions), "drawing", total=len(self.poses)), part / "video.mp4", FPS)
+            self.timings["render"] = time.monotonic() - start
+            write_pose(self.poses, part / "poses.pose")
+            save_fig(self.plot_gates().figure, part / "gates.png")
+            (part / "report.json").write_text(json.dumps(self.report(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return {name: folder / name for name in ("video.mp4", "poses.pose", "gates.png", "report.json")}
+
+
+class StableSignerPipeline:
+    """``pipeline = StableSignerPipeline.from_pretrained(); signing = pipeline("Where is the library?")``"""
+
+    def __init__(self, slul: SLUL, prior: Prior, experts: SLPMoE, models: dict[str, str]):
+        self.slul, self.prior, self.experts, self.models = slul, prior, experts, models
+        self.rest = load_body().rest()
+
+    @classmethod
+    def from_pretrained(cls, slul: Path | str | None = None, experts: Path | str | None = None) -> StableSignerPipeline:
+        """The shipped nano models, or your own folders. Builds the pose prior the first time."""
+        parts = load_slul(slul), Prior.open(), load_slp_moe(experts)
+        return cls(*parts, {"slul": Path(slul).name if slul else "slul-nano", "experts": Path(experts).name if experts else "slp-moe-nano",
+                            "prior": parts[1].name, "renderer": "drawn"})
+
+    def __call__(self, text: str, seed: int = 0) -> Signing:
+        """Text -> Signing. Nothing in this chain is drawn at random yet; ``seed`` is set and reported for the stages that will.
+
+        Raises ``SignerError`` for a text that cannot be signed.
+        """
+        torch.manual_seed(seed)
+        clock = [time.monotonic()]
+        sentences = [s for s in self.slul.understand(text) if s.glosses]
+        if not sentences:
+            raise SignerError(f"no glosses were found for '{text[:60]}': write a plain English sentence")
+        clock.append(time.monotonic())
+        choices = [self.experts.choose(sentence, self.prior) for sentence in sentences]
+        clock.append(time.monotonic())
+        poses, spans = self.stabilise(choices)
+        clock.append(time.monotonic())
+        timings = dict(zip(("understand", "choose", "blend_and_refine"), np.diff(clock).tolist()))
+        return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings)
+
+    def stabilise(self, choices: list[Choice]) -> tuple[PoseSequence, list[Span]]:
+        """Eq. 8 and R: the blended signs of all sentences, joined."""
+        signs = [sign for choice in choices for sign in self.experts.perform(choice, FPS)]
+        units = [unit for choice in choices for unit in choice.units]
+        pauses = [SENTENCE_PAUSE if k == len(choice.units) - 1 else 0.0 for choice in choices for k in range(len(choice.units))]
+        return join(signs, self.rest, FPS, spelled=[unit.letter > 0 for unit in units], pauses=pauses)
+
+
+def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np.ndarray:
+    """(T, K): a unit's weights through its frames, blended linearly across a transition."""
+    weights = torch.cat([choice.weights for choice in choices]).numpy()
+    owned = [span for span in spans if span.unit is not None]
+    at = np.concatenate([np.arange(span.start, span.stop) for span in owned])
+    known = np.concatenate([np.repeat(weights[span.unit:span.unit + 1], span.stop - span.start, 0) for span in owned])
+    return np.stack([np.interp(np.arange(frames), at, known[:, k]) for k in range(weights.shape[1])], axis=1)
+
+
+def slug(text: str) -> str:
+    """A folder name for a text: its first words; a long text also gets a few characters of its hash."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    return words if 0 < len(words) <= 60 else f"{words[:50].rstrip('-')}-{digest}".lstrip("-")

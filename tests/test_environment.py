@@ -1,0 +1,91 @@
+"""environment.yml, pyproject.toml and the imports say the same; the parts of the library lean on each other one way only."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+IMPORT_NAMES = {"pyyaml": "yaml", "pillow": "PIL", "pose-format": "pose_format", "spoken-to-signed": "spoken_to_signed", "pytest-xdist": "xdist"}
+NOT_IMPORTED_YET = {"diffusers"}                       # asked for; the diffusion renderer will import it, and this line goes
+RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval"}
+TOOLS = {"python", "pip", "make"}
+ARROWS = {                                             # a package -> what of ours it may import
+    "pose": {"files"}, "metrics": {"pose"}, "render": {"pose", "files"}, "figures": {"pose", "render", "files"},
+    "language": {"metrics", "config", "checkpoint", "files", "progress"},
+    "prior": {"pose", "files", "progress"},
+    "experts": {"pose", "prior", "language", "config", "checkpoint", "files", "progress"},
+}
+
+
+def requirement(line: str) -> tuple[str, str]:
+    name, version = re.match(r"([a-z0-9-]+)(.*)", line.lower()).groups()
+    return CONDA_NAMES.get(name, name), version
+
+
+def declared() -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    return dict(requirement(line) for line in project["dependencies"] + extras)
+
+
+def imported(folder: Path) -> dict[str, set[Path]]:
+    found: dict[str, set[Path]] = {}
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                found.setdefault(name, set()).add(path)
+    return found
+
+
+def test_environment_and_pyproject_agree():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *lines, last = conda["dependencies"]
+    assert list(last) == ["pip"], "the pip block comes last"
+    listed = dict(requirement(line) for line in lines + [line for line in last["pip"] if not line.startswith("-e")])
+    listed = {name: version for name, version in listed.items() if name not in TOOLS}
+    wanted = declared()
+    assert set(listed) == set(wanted)
+    assert listed.pop("torch") == "==2.13.0" and "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
+    wanted.pop("torch")
+    assert listed == wanted
+    assert conda["channels"] == ["conda-forge"]
+
+
+def test_every_entry_of_the_environment_says_what_it_is_for():
+    lines = (ROOT / "environment.yml").read_text().splitlines()
+    entries = [line for line in lines if re.match(r"\s+- [a-z-]", line) and not line.strip() in ("- conda-forge", "- pip:")]
+    assert len(entries) > 20 and all("#" in line for line in entries)
+
+
+def test_imports_and_pyproject_agree():
+    modules = {name.split(".")[0] for folder in ("signer_lib", "tests") for name in imported(ROOT / folder)}
+    foreign = modules - set(sys.stdlib_module_names) - {"signer_lib", "__future__"}
+    known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared()}
+    assert not foreign - set(known), "imported but not declared"
+    unused = {name for module, name in known.items() if module not in foreign}
+    assert unused - RUN_NOT_IMPORTED == NOT_IMPORTED_YET
+
+
+def test_the_arrows_point_one_way():
+    for package, allowed in ARROWS.items():
+        for name in imported(ROOT / "signer_lib" / package):
+            if name.startswith("signer_lib."):
+                part = name.split(".")[1]
+                assert part in allowed | {package, "errors", "assets"}, f"{package} must not import {name}"
+
+
+def test_only_the_pipeline_composes_the_stages():
+    stages = {"language", "prior", "experts", "render"}
+    for path in (ROOT / "signer_lib").glob("*.py"):
+        touched = {name.split(".")[1] for name, files in imported(ROOT / "signer_lib").items() if path in files and name.startswith("signer_lib.")} & stages
+        assert path.name == "pipeline.py" or len(touched) <= 1, path
+
+
+def test_core_needs_no_anny_or_vtk():
+    assert not {"anny", "vtk", "pyvista"} & set(declared())

@@ -1,0 +1,172 @@
+"""The corpus, the tokenizer, the shipped SLUL."""
+
+import random
+
+import pytest
+import torch
+
+from signer_lib.errors import SignerError
+from signer_lib.language.corpus import FOLDER, make_pairs, normalised, prompts, read_pairs
+from signer_lib.language.grammar import Clause, Phrase, english, gloss
+from signer_lib.language.lexicon import load_lexicon, regular_verb, with_s
+from signer_lib.language.slul import SLUL
+from signer_lib.language.tokenizer import SignTokenizer, check_text, plain, sentences
+from signer_lib.language.training import SlulConfig, bucketed, evaluate, loss_slul, train
+from signer_lib.metrics.text import GlossBleu
+
+I = Phrase("I", ["IX-1"], "first", True, True, "me")
+YOU = Phrase("you", ["IX-2"], "plural", True, True, "you")
+BOOK = Phrase("the book", ["BOOK"], definite=True)
+
+
+def verb(name):
+    return next(v for v in load_lexicon().verbs if v.gloss == name)
+
+
+# --- grammar ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("clause, said, signed", [
+    (Clause(I, verb("READ"), object=BOOK), "I read the book", "BOOK IX-1 READ"),                                        # topic first
+    (Clause(I, verb("WANT"), object=Phrase("a book", ["BOOK"])), "I want a book", "IX-1 WANT BOOK"),
+    (Clause(I, verb("READ"), object=BOOK, negative="NOT"), "I do not read the book", "BOOK IX-1 READ NOT"),               # negation after the verb
+    (Clause(YOU, verb("GO"), goal=("to school", ["SCHOOL"]), time=("tomorrow", "TOMORROW"), tense="future"), "you will go to school tomorrow",
+     "TOMORROW IX-2 GO SCHOOL"),                                                                                           # time first
+    (Clause(YOU, verb("EAT"), tense="past", question="what"), "what did you eat", "PAST IX-2 EAT WHAT"),                    # wh-word last
+    (Clause(I, predicate=("tired", ["TIRED"])), "I am tired", "IX-1 TIRED"),                                               # no copula
+    (Clause(I, verb("SIGN"), modal="can", negative="NOT"), "I cannot sign", "IX-1 SIGN CANNOT"),
+    (Clause(I, verb("STUDY"), place=("at the library", ["LIBRARY"])), "I study at the library", "LIBRARY IX-1 STUDY"),
+])
+def test_a_meaning_is_said_in_both_languages(clause, said, signed):
+    assert " ".join(english(clause).split()) == said
+    assert " ".join(gloss(clause)) == signed
+
+
+@pytest.mark.parametrize("base, forms", [("study", "study studies studied studied studying"), ("stop", "stop stops stopped stopped stopping"),
+                                         ("use", "use uses used used using"), ("play", "play plays played played playing")])
+def test_regular_verbs(base, forms):
+    assert regular_verb(base) == tuple(forms.split())
+
+
+def test_plurals():
+    assert [with_s(w) for w in ("bus", "story", "boy", "book")] == ["buses", "stories", "boys", "books"]
+
+
+# --- corpus ----------------------------------------------------------------------------------------------------------
+def test_the_corpus_is_as_large_as_promised_and_held_out_texts_are_held_out():
+    pairs, test, dev = (read_pairs(FOLDER, split) for split in ("train", "test", "dev"))
+    glosses = {g for _, line in pairs for g in line.split() if not g.startswith("fs-")}
+    assert len(pairs) >= 4000 and len(glosses) >= 150 and len(test) >= 150
+    assert len(prompts()) >= 30 and all("{}" in wording for wording in prompts())
+    seen = {normalised(text) for text, _ in pairs}
+    assert not seen & {normalised(text) for text, _ in test + dev}
+
+
+def test_the_shipped_corpus_is_what_the_command_makes():
+    shipped = read_pairs(FOLDER, "train")
+    held_out = {normalised(text) for split in ("dev", "test") for text, _ in read_pairs(FOLDER, split)}
+    assert make_pairs(len(shipped), 1, avoid=held_out) == shipped
+
+
+def test_a_corpus_that_is_not_parallel_is_named(tmp_path):
+    (tmp_path / "dev.text").write_text("a\nb\n"), (tmp_path / "dev.gloss").write_text("A\n")
+    with pytest.raises(SignerError, match="dev.text has 2 lines but dev.gloss has 1"):
+        read_pairs(tmp_path, "dev")
+    (tmp_path / "dev.gloss").write_text("A\n \n")
+    with pytest.raises(SignerError, match="line 2 of dev"):
+        read_pairs(tmp_path, "dev")
+    with pytest.raises(SignerError, match="train.text is missing"):
+        read_pairs(tmp_path, "train")
+
+
+# --- tokenizer -------------------------------------------------------------------------------------------------------
+def test_unknown_words_and_names_become_slots_and_come_back(slul):
+    encoded = slul.tokenizer.encode_words("My name is Zbigniew and Rose likes kumquats.")
+    assert encoded.words == ["ZBIGNIEW", "ROSE", "KUMQUATS"] and encoded.text.count("<slot_") == 3
+    hidden = SignTokenizer.hide("POSS-1 NAME fs-ZBIGNIEW", encoded.words)
+    assert hidden == "POSS-1 NAME <slot_0>"
+    assert SignTokenizer.show(hidden.split(), encoded.words) == ["POSS-1", "NAME", "fs-ZBIGNIEW"]
+    assert SignTokenizer.show(["<slot_9>", "NAME"], encoded.words) == ["NAME"]
+
+
+def test_text_is_made_plain_and_cut_into_sentences():
+    assert plain("I don’t know José \U0001F600") == "I don't know Jose"
+    assert sentences("Hello, Dr. Chen. Where is it?  No!") == ["Hello, Dr. Chen.", "Where is it?", "No!"]
+
+
+@pytest.mark.parametrize("text, problem", [
+    ("", "no words"), ("   \n ", "no words"), ("\U0001F600 \U0001F44B", "no words"), ("?!", "no words"), ("word " * 5000, "5,000 words and the limit is 200"),
+    ("Где библиотека?", "not Cyrillic"), ("図書館はどこですか", "not Cjk"), ("a" * 60, "60 letters"),
+])
+def test_a_text_that_cannot_be_signed_is_told_in_one_line(text, problem):
+    with pytest.raises(SignerError, match=problem) as told:
+        check_text(text)
+    assert "\n" not in str(told.value)
+
+
+# --- SLUL ------------------------------------------------------------------------------------------------------------
+def test_eq_2_is_the_mean_negative_log_likelihood_of_the_tokens():
+    logits, labels = torch.randn(2, 3, 5), torch.tensor([[1, 2, -100], [4, -100, -100]])
+    p = logits.softmax(-1)
+    by_hand = -(p[0, 0, 1].log() + p[0, 1, 2].log() + p[1, 0, 4].log()) / 3
+    assert torch.allclose(loss_slul(logits, labels), by_hand, atol=1e-6)
+
+
+def test_the_sentence_of_the_readme(slul):
+    first, second = slul.understand("Hello, my name is Sam. Where is the library?")
+    assert first.glosses == ["HELLO", "POSS-1", "NAME", "fs-SAM"] and second.glosses == ["LIBRARY", "WHERE"]
+    assert first.states.shape == (4, 192) and first.context.shape == (192,)
+
+
+@pytest.mark.parametrize("name", ["Priya", "Bartholomew", "Xochitl", "Li", "O'Brien"])
+def test_names_are_spelled_letter_for_letter(slul, name):
+    (found,) = slul.understand(f"My name is {name}.")
+    assert found.glosses[-1] == f"fs-{name.upper()}"
+
+
+def test_a_batch_gives_what_single_sentences_give(slul):
+    texts = ["I like coffee.", "Where did your mother buy the red car yesterday?", "No."]
+    together, alone = slul.translate(texts), [slul.translate([t])[0] for t in texts]
+    for a, b in zip(together, alone):
+        assert a.glosses == b.glosses and torch.allclose(a.states, b.states, atol=1e-4) and torch.allclose(a.context, b.context, atol=1e-4)
+
+
+def test_the_hand_written_set_beats_copying(slul):
+    pairs = read_pairs(FOLDER, "test")
+    copied = GlossBleu().compute(predictions=[" ".join(t.upper().split()) for t, _ in pairs], references=[g for _, g in pairs])
+    assert evaluate(slul, pairs)["bleu4"] > copied["bleu4"] + 20
+
+
+def test_bleu_of_a_worked_example():
+    score = GlossBleu().compute(predictions=["IX-1 LIKE BOOK", "A B"], references=["IX-1 LIKE BOOK", "A C"])
+    assert score["bleu1"] == pytest.approx(80.0) and score["bleu2"] == pytest.approx((4 / 5 * 2 / 3) ** .5 * 100)
+
+
+def test_buckets_hold_everything_once():
+    batches = bucketed([5, 1, 3, 2, 9, 4, 4], 3, random.Random(0))
+    assert sorted(i for b in batches for i in b) == list(range(7))
+
+
+def test_training_writes_a_checkpoint_that_loads(tmp_path):
+    pairs = make_pairs(40, 3)
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.text").write_text("".join(t + "\n" for t, _ in pairs)), (tmp_path / f"{split}.gloss").write_text("".join(g + "\n" for _, g in pairs))
+    tiny = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+    config = SlulConfig(tiny, 400, "en-ase", 1, 16, 0.01, 2, 0.1, 0.0, 1, 12, "no")
+    train(config, tmp_path, tmp_path / "out", seed=0)
+    loaded = SLUL.from_pretrained(tmp_path / "out")
+    assert {p.name for p in (tmp_path / "out").iterdir()} >= {"model.safetensors", "config.json", "slul.json", "log.jsonl", "training.json", "tokenizer.json"}
+    assert len(loaded.translate(["I like you."])) == 1
+
+
+@pytest.mark.parametrize("name, damage", [("model.safetensors", lambda b: b[:1000]), ("model.safetensors", lambda b: b"no"), ("config.json", lambda b: b"{"),
+                                          ("tokenizer.json", lambda b: b[:50]), ("slul.json", None), ("model.safetensors", None)])
+def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path, name, damage):
+    import shutil
+    from signer_lib.assets import CHECKPOINTS
+    folder = shutil.copytree(CHECKPOINTS / "slul-nano", tmp_path / "slul")
+    if damage:
+        (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    else:
+        (folder / name).unlink()
+    with pytest.raises(SignerError) as told:
+        SLUL.from_pretrained(folder)
+    assert "\n" not in str(told.value) and str(folder) in str(told.value)
