@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
+from signer_lib.experts.nonmanual import mark
 from signer_lib.experts.refinement import Span, join
 from signer_lib.figures import save_fig
 from signer_lib.figures.gates import plot_gates
@@ -150,6 +151,7 @@ class StableSignerPipeline:
         choices = [self.experts.choose(sentence, self.prior) for sentence in sentences]
         clock.append(time.monotonic())
         poses, spans = self.stabilise(choices)
+        poses = mark(poses, spans, [(s.text, s.glosses, len(c.units)) for s, c in zip(sentences, choices)])
         clock.append(time.monotonic())
         timings = dict(zip(("understand", "choose", "blend_and_refine"), np.diff(clock).tolist()))
         return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings)

@@ -114,7 +114,7 @@ def test_hands_stay_out_of_the_body(place):
 
 
 def test_reach_is_clamped_and_the_wrist_bend_is_human():
-    sequence = compiled(location=("neutral",), movement=Movement("straight", direction="front", size=2.0), fingers=("back",), palm=("up",))
+    sequence = compiled(movement=Movement("straight", direction="front", size=2.0), fingers=("back",), palm=("up",))
     wrist, elbow = sequence.joint("r_wrist"), sequence.joint("r_elbow")
     assert np.linalg.norm(wrist - sequence.joint("r_shoulder"), axis=-1).max() < BODY.upper_arm + BODY.forearm
     hand = sequence.joint("r_hand_middle_mcp") - wrist

@@ -97,7 +97,8 @@ def test_handshape_mistakes_name_the_joint(tmp_path):
     for finger, angles, message in (("index", [0, 0, 170, 0], "handshape b, field 'index': dip of 170 degrees is outside"),
                                     ("thumb", [0, 0], "field 'thumb': needs 5 angles in degrees"),
                                     ("ring", ["a", 0, 0, 0], "field 'ring': needs 4 angles")):
-        path.write_text(yaml.safe_dump({"limits": shapes["limits"], "handshapes": {"b": shapes["handshapes"]["b"] | {finger: angles}}}))
+        wrong = {"b": shapes["handshapes"]["b"] | {finger: angles}}
+        path.write_text(yaml.safe_dump({"limits": shapes["limits"], "handshapes": wrong}))
         load_handshapes.cache_clear()
         with pytest.raises(SignerError) as error:
             load_handshapes(path)

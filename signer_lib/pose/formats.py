@@ -8,8 +8,6 @@ component.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from pose_format.numpy import NumPyPoseBody
 from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
 from signer_lib.errors import SignerError
+from signer_lib.files import whole_file
 from signer_lib.pose.sequence import PoseSequence
 from signer_lib.pose.skeleton import FINGERS, SEGMENTS, SIGNER70
 
@@ -68,20 +67,8 @@ def write_pose(sequence: PoseSequence, path: str | Path) -> Path:
     pixels = np.nan_to_num(sequence.xyz[:, order].astype(np.float64) * FLIP * UNIT + ORIGIN) * (sequence.confidence[:, order, None] > 0)
     header = PoseHeader(0.2, PoseHeaderDimensions(SIDE, SIDE, SIDE), [_component(name) for name in POINTS])
     body = NumPyPoseBody(float(sequence.fps), pixels[:, None].astype(np.float32), sequence.confidence[:, None, order])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise SignerError(f"cannot write {path}: {error.strerror}; choose another place") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            Pose(header, body).write(file)
-        os.chmod(temporary, 0o644)                             # mkstemp makes files that only their owner can read
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SignerError(f"cannot write {path}: {error.strerror}; choose another place") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole_file(path) as part, open(part, "wb") as file:
+        Pose(header, body).write(file)
     return path
 
 

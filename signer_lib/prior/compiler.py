@@ -1,7 +1,7 @@
 """Phonological descriptions compiled into poses. [ours]
 
-A sign becomes, frame by frame, a handshape, a hand rotation and a point that the hand holds at its place; forward kinematics gives
-the hand, inverse kinematics the arm. The sign alone is compiled: no travel from rest, which the transitions add later.
+A sign becomes, frame by frame, a handshape, a hand rotation and a point that the hand holds at its place; forward kinematics
+gives the hand, inverse kinematics the arm. The sign alone is compiled: transitions add the travel from rest later.
 
 A circle that sets off sideways starts at its top, or on the floor at its far end; any other on its inner or near side.
 """
@@ -28,12 +28,13 @@ PLANE_AXES = {"front": (0, 1), "side": (2, 1), "floor": (0, 2)}
 CIRCLE_TOP = {"front": (0.5, 1, 0), "side": (0, 1, -0.5), "floor": (0.5, 0, 1)}
 HAND_SWING = {"twist": (1, 35), "shake": (2, 18), "nod": (0, 38)}        # axis in the hand's frame, degrees
 FINGER_TIPS, PALM_JOINTS = [8, 12, 16, 20], [0, 5, 9, 17]
+TWO_HANDED = ("symmetric", "alternating")
 CONTACT_TIPS = {"thumb-tip": 4, "index-tip": 8, "middle-tip": 12, "little-tip": 20}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A manner of signing: ``speed`` and ``size`` multiply, ``raise_`` lifts free space (shoulder widths), ``handed`` is the hand."""
+    """A manner of signing: ``speed`` and ``size`` multiply, ``raise_`` lifts free space by shoulder widths."""
 
     name: str
     speed: float = 1.0
@@ -130,7 +131,7 @@ def _rotations(sign: Sign, s: np.ndarray) -> np.ndarray:
         raise SignerError(f"sign {sign.gloss}: palm {'/'.join(sign.palm)} and fingers {'/'.join(sign.fingers)} are parallel; "
                           "the palm must face across the fingers' direction") from None
     turn = (first.inv() * last).as_rotvec()
-    if np.linalg.norm(turn) > np.radians(175):           # half a turn: the way on which the palm passes inwards, the fingers front
+    if np.linalg.norm(turn) > np.radians(175):           # half a turn: by way of palm inwards, fingers front
         natural = lambda v: (lambda r: r[0, 2] + 0.3 * r[0, 1] + 0.5 * r[2, 1])((first * Rotation.from_rotvec(v / 2)).as_matrix())
         turn = max(turn, -turn, key=natural)
     return (first * Rotation.from_rotvec(s[:, None] * turn)).as_matrix()
@@ -177,7 +178,7 @@ def _place(name: str, sign: Sign, body: Body, other: np.ndarray) -> tuple[np.nda
     """Points (T, 3) and outward directions (T, 3) of a place; ``other`` (T, 24, 3) is the left arm."""
     if not name.startswith(("base-", "arm-", "elbow-", "wrist-")):
         point, out = body.place(name)
-        if name in SPACE_PLACES and sign.type in ("symmetric", "alternating"):
+        if name in SPACE_PLACES and sign.type in TWO_HANDED:
             # two hands that touch in free space meet at the midline; otherwise they keep a shoulder's width
             point = point * np.array([0, 1, 1]) if sign.contact else np.minimum(point, [-0.3, np.inf, np.inf])
         return np.broadcast_to(point, (len(other), 3)), np.broadcast_to(out, (len(other), 3))
@@ -217,17 +218,16 @@ def _arm(sign: Sign, body: Body, variant: Variant, t: np.ndarray, seconds: float
         swing[:, axis] = -np.radians(degrees) * variant.size * wave
         rotation = mean @ Rotation.from_rotvec(swing).as_matrix()
     hand = body.hand_points(_angles(sign, stroke, seconds, handshapes))
-    places, outs = zip(*(_place(name, sign, body, other) for name in (sign.location[0], sign.location[-1])))
-    places, outs = np.array(places), np.array(outs)
-    free = np.array([name in SPACE_PLACES for name in (sign.location[0], sign.location[-1])])[:, None, None]
+    ends = (sign.location[0], sign.location[-1])
+    places, outs = map(np.array, zip(*(_place(name, sign, body, other) for name in ends)))       # (2, T, 3)
+    free = np.isin(ends, list(SPACE_PLACES))[:, None, None]
     places = places + free * np.array([0, variant.raise_, 0]) + (0 if sign.contact else STAND_OFF) * outs
     if free.all():
         places = places.mean(0) + variant.size * (places - places.mean(0))
     size = variant.size * (USUAL_SIZE[m.path] if m.size is None else m.size)
     point = _path(sign, stroke, places, size) + (0.12 * stroke.lift[:, None] * outs.mean(0) if sign.contact else 0)
     local = _contact(hand, sign.contact)[..., None]
-    crossing = any(name.endswith("-other") for name in sign.location)
-    apart = sign.type in ("symmetric", "alternating") and not crossing and not (sign.contact and free.any())
+    apart = sign.type in TWO_HANDED and not any("-other" in n for n in sign.location) and not (sign.contact and free.any())
 
     def held(relief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         turned = hand @ (relief @ rotation).transpose(0, 2, 1)
@@ -243,15 +243,11 @@ def _arm(sign: Sign, body: Body, variant: Variant, t: np.ndarray, seconds: float
     return body.right_arm(*held(relief), hand)
 
 
-def _mirror_name(name: str) -> str:
-    swap = {"left": "right", "right": "left", "same": "other", "other": "same"}
-    return "-".join(swap.get(part, part) for part in name.split("-"))
-
-
 def _base_sign(gloss: str, base: Base) -> Sign:
     """The base hand as a right hand, mirrored."""
-    return Sign(gloss, "one-handed", (base.handshape,), (_mirror_name(base.palm),), (_mirror_name(base.fingers),),
-                (_mirror_name(base.location),))
+    swap = {"left": "right", "right": "left", "same": "other", "other": "same"}
+    mirrored = lambda name: ("-".join(swap.get(part, part) for part in name.split("-")),)
+    return Sign(gloss, "one-handed", (base.handshape,), mirrored(base.palm), mirrored(base.fingers), mirrored(base.location))
 
 
 def _put_face(poses: np.ndarray, face: str | None, t: np.ndarray) -> None:

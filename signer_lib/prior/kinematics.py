@@ -40,7 +40,8 @@ HEAD_PLACES = {                                       # offset from the nose, an
     "head-top": ((0, 0.47, -0.25), (0, 1, 0.3)), "forehead": ((0, 0.26, -0.01), (0, 0, 1)),
     "temple": ((-0.22, 0.16, -0.16), (-1, 0, 0.6)), "eye": ((-0.11, 0.09, 0.0), (0, 0, 1)), "nose": ((0, 0, 0.02), (0, 0, 1)),
     "cheek": ((-0.16, -0.05, -0.06), (-0.5, 0, 1)), "ear": ((-0.265, 0.04, -0.28), (-1, 0, 0.3)),
-    "mouth": ((0, -0.15, 0.01), (0, 0, 1)), "chin": ((0, -0.26, -0.01), (0, 0, 1)), "under-chin": ((0, -0.29, -0.08), (0, -1, 0.6)),
+    "mouth": ((0, -0.15, 0.01), (0, 0, 1)), "chin": ((0, -0.26, -0.01), (0, 0, 1)),
+    "under-chin": ((0, -0.29, -0.08), (0, -1, 0.6)),
 }
 TORSO_PLACES = {                                      # from the neck
     "neck": ((0, 0.15, 0.10), (0, 0, 1)), "shoulder-same": ((-0.40, 0.05, 0.09), (0, 0.5, 1)),
@@ -114,8 +115,8 @@ class Body:
     def elbow(self, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """(T, 3) the right elbow for reachable wrists (T, 3) and hand rotations (T, 3, 3).
 
-        Analytic two-bone inverse kinematics. Of the circle of possible elbows, the cheapest steady path is taken: upper arm near its
-        relaxed position, comfortable wrist, forearm twist within its range, outside the torso.
+        Analytic two-bone inverse kinematics. Of the circle of possible elbows, the cheapest steady path is taken: upper arm near
+        its relaxed position, comfortable wrist, forearm twist within its range, outside the torso.
         """
         away = wrist - R_SHOULDER
         far = np.linalg.norm(away, axis=-1, keepdims=True)                                # (T, 1)

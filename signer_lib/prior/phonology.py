@@ -88,8 +88,8 @@ def _sign(where: str, gloss: str, spec: object, handshapes: tuple[str, ...]) -> 
     m = Fields(f"{where}, movement", f.spec.get("movement") or {}, list(Movement.__dataclass_fields__))
     path = m.name("path", "path", PATHS, "straight" if len(location) == 2 else "none")
     movement = Movement(path, m.name("plane", "plane", PLANES, "front"), m.name("direction", "direction"),
-                        m.name("bulge", "direction", default="up"), m.number("size", 0, 2), m.number("repeat", 1, 8, 1, whole=True),
-                        m.name("hand", "hand movement", HAND_MOVEMENTS))
+                        m.name("bulge", "direction", default="up"), m.number("size", 0, 2),
+                        m.number("repeat", 1, 8, 1, whole=True), m.name("hand", "hand movement", HAND_MOVEMENTS))
     if movement.direction is None and (path == "tap" or path in ("straight", "arc") and len(location) == 1):
         m.fail("direction", f"the path {path} needs a direction")
     if movement.hand == "open-close" and len(shape) != 2:
@@ -141,7 +141,7 @@ def load_signs(folder: Path = LEXICON) -> dict[str, Sign]:
     for file in files:
         for gloss, spec in read_mapping(file).items():
             if not isinstance(gloss, str):
-                raise SignerError(f'{file}: the gloss {gloss!r} must be text: write YES, NO, ON, OFF and numbers in quotes, as "NO":')
+                raise SignerError(f'{file}: the gloss {gloss!r} is not text: write YES, NO, ON, OFF and numbers in quotes')
             if gloss in signs:
                 raise SignerError(f"{file}, sign {gloss}: described twice; remove one of the two")
             signs[gloss] = _sign(f"{file}, sign {gloss}", gloss, spec, handshapes)
