@@ -20,7 +20,7 @@ test: $(VENV)/.all  ## unit tests, then every notebook under nbval
 	$(MAKE) --no-print-directory notebooks
 
 notebooks: $(VENV)/.all  ## run the notebooks and compare what they print with what is stored
-	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with notebooks/sanitize.cfg $(shell cat notebooks/strict.txt)
+	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
 
 lab: $(VENV)/.all  ## JupyterLab at the tour
 	$(BIN)/jupyter lab notebooks/00_tour.ipynb

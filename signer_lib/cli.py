@@ -31,10 +31,10 @@ def sign(text: Annotated[str, typer.Argument(help='One or more English sentences
 
     Example: stable-signer sign "Hello, my name is Sam." --out out/sam
     """
-    from signer_lib.language.tokenizer import check_text
     from signer_lib.files import filling
+    from signer_lib.language.tokenizer import check_text
     check_text(text)
-    from signer_lib.pipeline import StableSignerPipeline, slug                      # torch loads here, after the cheap checks
+    from signer_lib.pipeline import StableSignerPipeline, slug  # torch loads here, after the cheap checks
     out = out or Path("out") / slug(text)
     with filling(out):
         signing = StableSignerPipeline.from_pretrained()(text, seed)

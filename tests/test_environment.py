@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,8 +36,12 @@ def declared() -> dict[str, str]:
 
 def imported(folder: Path) -> dict[str, set[Path]]:
     found: dict[str, set[Path]] = {}
-    for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in [*folder.rglob("*.py"), *folder.glob("*.ipynb")]:
+        source = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            cells = [cell.source for cell in nbformat.reads(source, 4).cells if cell.cell_type == "code"]
+            source = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith("%"))
+        for node in ast.walk(ast.parse(source)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 found.setdefault(name, set()).add(path)
@@ -59,13 +64,13 @@ def test_environment_and_pyproject_agree():
 
 def test_every_entry_of_the_environment_says_what_it_is_for():
     lines = (ROOT / "environment.yml").read_text().splitlines()
-    entries = [line for line in lines if re.match(r"\s+- [a-z-]", line) and not line.strip() in ("- conda-forge", "- pip:")]
+    entries = [line for line in lines if re.match(r"\s+- [a-z-]", line) and line.strip() not in ("- conda-forge", "- pip:")]
     assert len(entries) > 20 and all("#" in line for line in entries)
 
 
 def test_imports_and_pyproject_agree():
-    modules = {name.split(".")[0] for folder in ("signer_lib", "tests") for name in imported(ROOT / folder)}
-    foreign = modules - set(sys.stdlib_module_names) - {"signer_lib", "__future__"}
+    modules = {name.split(".")[0] for folder in ("signer_lib", "tests", "notebooks") for name in imported(ROOT / folder)}
+    foreign = modules - set(sys.stdlib_module_names) - {"signer_lib", "__future__", "IPython"}     # IPython comes with ipykernel
     known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared()}
     assert not foreign - set(known), "imported but not declared"
     unused = {name for module, name in known.items() if module not in foreign}

@@ -167,6 +167,7 @@ def test_choosing_has_gradients_down_to_the_query():
 
 def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path):
     import shutil
+
     from signer_lib.assets import CHECKPOINTS
     folder = shutil.copytree(CHECKPOINTS / "slp-moe-nano", tmp_path / "moe")
     (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:500])

@@ -161,6 +161,7 @@ def test_training_writes_a_checkpoint_that_loads(tmp_path):
                                           ("tokenizer.json", lambda b: b[:50]), ("slul.json", None), ("model.safetensors", None)])
 def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path, name, damage):
     import shutil
+
     from signer_lib.assets import CHECKPOINTS
     folder = shutil.copytree(CHECKPOINTS / "slul-nano", tmp_path / "slul")
     if damage:

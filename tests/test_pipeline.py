@@ -96,6 +96,7 @@ def test_an_unwritable_out_is_told_before_the_work(tmp_path):
 
 def test_a_damaged_checkpoint_is_told_by_the_command(tmp_path):
     import shutil
+
     from signer_lib.assets import ROOT
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -110,6 +111,7 @@ def test_a_damaged_checkpoint_is_told_by_the_command(tmp_path):
 
 def test_a_lexicon_with_a_wrong_handshape_is_told_by_the_command(tmp_path):
     import shutil
+
     from signer_lib.assets import ROOT
     copy = tmp_path / "copy"
     copy.mkdir()

@@ -16,7 +16,6 @@ from signer_lib.experts.blending import blend, from_directions, to_directions
 from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_features
 from signer_lib.experts.gating import Gate, Query
 from signer_lib.language.slul import GlossSentence
-from signer_lib.pose import PoseSequence
 from signer_lib.prior.database import Candidate, Prior
 from signer_lib.prior.fingerspelling import spell
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.language.grammar import Speaker
 from signer_lib.language.lexicon import load_lexicon
+from signer_lib.language.speaker import Speaker
 
 FOLDER = DATA / "corpus"
 LANGUAGE = "en-ase"                     # a pair of IANA codes: spoken, signed

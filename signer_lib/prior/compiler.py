@@ -9,7 +9,7 @@ A circle that sets off sideways starts at its top, or on the floor at its far en
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -195,9 +195,11 @@ def _place(name: str, sign: Sign, body: Body, other: np.ndarray) -> tuple[np.nda
         facing = np.sign((normal * (up + 0.5 * front)).sum(-1, keepdims=True) + 1e-9) * normal
         return wrist + 0.05 * facing, facing
     if name == "base-fingertips":
-        reach = hand[:, [4, *FINGER_TIPS]]
-        tips = np.take_along_axis(reach, np.argsort(-np.linalg.norm(reach - wrist[:, None], axis=-1))[:, :2, None], axis=1)
-        return tips.mean(1), unit(tips.mean(1) - wrist)
+        reach = hand[:, [4, *FINGER_TIPS]]               # the longest finger and its equals, or the only one stuck out
+        far = np.linalg.norm(reach - wrist[:, None], axis=-1)
+        longest = (far > far.max(1, keepdims=True) - 0.04)[..., None]
+        tip = (reach * longest).sum(1) / longest.sum(1)
+        return tip, unit(tip - wrist)
     if name == "base-thumb-side":
         return hand[:, 5] + PALM_DEPTH * side, side
     sign_ = 1 if name == "base-palm" else -1

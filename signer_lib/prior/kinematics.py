@@ -30,6 +30,7 @@ R_SHOULDER = np.array([-0.5, 0.0, 0.0])
 SHORTEST_REACH, LONGEST_REACH = 0.34, 0.995           # shoulder widths at full elbow flexion; share of the outstretched arm
 RELAXED = np.array([-0.30, -0.92, 0.25])              # a relaxed upper arm hangs down, a little out and forwards
 OUTWARD = np.array([-0.6, 0.8, 0.2])                 # where the circle of possible elbows begins
+BACKWARD = np.array([-0.5, 0.0, -1.0])                # where the elbow of a hanging arm points
 SWIVELS = np.radians(np.arange(0, 360, 15))
 TORSO = (np.array([0.0, -0.80, -0.02]), np.array([0.46, 0.98, 0.23]))          # centre and radii of simple ellipsoids
 HEAD = (np.array([0.0, 0.09, -0.33]), np.array([0.26, 0.37, 0.33]))            # centre from the nose
@@ -51,7 +52,7 @@ TORSO_PLACES = {                                      # from the neck
 }
 SPACE_PLACES = {                                      # from the neck; the palm's centre is here
     "neutral": (-0.21, -0.42, 0.55), "neutral-high": (-0.24, 0.05, 0.50), "neutral-low": (-0.20, -0.80, 0.50),
-    "neutral-right": (-0.50, -0.42, 0.50), "neutral-left": (0.21, -0.45, 0.52),
+    "neutral-right": (-0.50, -0.42, 0.50), "neutral-left": (0.21, -0.45, 0.52), "shoulder-front": (-0.47, -0.05, 0.45),
 }
 
 
@@ -112,18 +113,20 @@ class Body:
         far = np.linalg.norm(away, axis=-1, keepdims=True)
         return R_SHOULDER + unit(away) * np.clip(far, SHORTEST_REACH, LONGEST_REACH * (self.upper_arm + self.forearm))
 
+    def elbow_circle(self, wrist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where the right elbow can be for wrists (T, 3): a circle's centre (T, 3), radius (T, 1) and unit axis (T, 3)."""
+        away = wrist - R_SHOULDER
+        far = np.linalg.norm(away, axis=-1, keepdims=True)
+        along = (self.upper_arm ** 2 - self.forearm ** 2 + far ** 2) / (2 * far)
+        return R_SHOULDER + along * away / far, np.sqrt(np.maximum(self.upper_arm ** 2 - along ** 2, 0)), away / far
+
     def elbow(self, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """(T, 3) the right elbow for reachable wrists (T, 3) and hand rotations (T, 3, 3).
 
         Analytic two-bone inverse kinematics. Of the circle of possible elbows, the cheapest steady path is taken: upper arm near
         its relaxed position, comfortable wrist, forearm twist within its range, outside the torso.
         """
-        away = wrist - R_SHOULDER
-        far = np.linalg.norm(away, axis=-1, keepdims=True)                                # (T, 1)
-        axis = away / far
-        along = (self.upper_arm ** 2 - self.forearm ** 2 + far ** 2) / (2 * far)
-        radius = np.sqrt(np.maximum(self.upper_arm ** 2 - along ** 2, 0))
-        centre = R_SHOULDER + along * axis
+        centre, radius, axis = self.elbow_circle(wrist)
         out = unit(OUTWARD - axis * (axis @ OUTWARD)[:, None])
         circle = np.cos(SWIVELS)[:, None] * out[:, None] + np.sin(SWIVELS)[:, None] * np.cross(out, axis)[:, None]   # (T, S, 3)
         elbows = centre[:, None] + radius[:, None] * circle
@@ -182,14 +185,17 @@ class Body:
         return move
 
     def rest(self) -> np.ndarray:
-        """(70, 3) standing, arms hanging relaxed at the sides, hands low and slightly in front."""
+        """(70, 3) standing, arms hanging relaxed at the sides, hands low in front of the thighs."""
         pose = np.zeros((len(SIGNER70), 3))
         pose[0] = self.nose
         pose[SIGNER70.groups["face"]] = self.nose + self.face
         relaxed = np.array([[20, 30, 18, 3], [25, 35, 20, 0], [30, 38, 22, -2], [34, 40, 24, -5]], float)
         angles = np.concatenate([relaxed.ravel(), [28, 22, 25, 14, 12]])[None]
         rotation = hand_frame(np.array([1, 0, -0.35]), np.array([0.06, -1, 0.2]))[None]
-        right = self.right_arm(np.array([[-0.64, -1.35, 0.22]]), rotation, self.hand_points(angles))
+        wrist = np.array([[-0.48, -1.4, 0.18]])
+        right = self.right_arm(wrist, rotation, self.hand_points(angles))
+        centre, radius, axis = self.elbow_circle(wrist)       # signing keeps the elbow outwards; a hanging arm bends backwards
+        right[:, 1] = centre + radius * unit(BACKWARD - axis * (axis @ BACKWARD)[:, None])
         put_arm(pose[None], right, "right")
         put_arm(pose[None], right * MIRROR, "left")
         return pose

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
+from scipy.spatial.transform import Rotation
 
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior.hand_fitting import KNUCKLES, fit_hand
-from signer_lib.prior.kinematics import MIRROR, Body, put_arm, unit
+from signer_lib.prior.kinematics import MIRROR, Body, put_arm, smooth, unit
 from signer_lib.prior.phonology import load_handshapes
 
 CUTOFF = 6.0                                   # Hz; field practice for signing, fingers included
@@ -79,7 +80,8 @@ def constant_bones(sequence: PoseSequence, body: Body, handshape: np.ndarray | N
         wrist = hands[seen, 0].astype(float)
         wrist[:, 2] = np.clip(ARM_DEPTH * wrist[:, 2], *WRIST_DEPTHS)
         angles, rotation, shift = fit_hand(hands[seen].astype(float), body, handshape)
-        hand, wrist = body.hand_points(angles), wrist + shift
+        rotation = Rotation.from_matrix(smooth(rotation)).as_matrix()          # frames were fitted one by one
+        hand, wrist = body.hand_points(smooth(angles)), wrist + smooth(shift)
         wrist = wrist + body.clear(wrist[:, None] + hand @ rotation.transpose(0, 2, 1))
         shown = poses[seen]
         put_arm(shown, body.right_arm(wrist, rotation, hand) * mirror, side)

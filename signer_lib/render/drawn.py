@@ -273,7 +273,7 @@ def _caption(text: str, size: int, style: Style) -> Image.Image:
 
 @lru_cache(maxsize=1)
 def _font_path() -> str:
-    from matplotlib import get_data_path                # it ships DejaVu Sans; imported only when a caption is asked for
+    from matplotlib import get_data_path  # it ships DejaVu Sans; imported only when a caption is asked for
     return str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf"))
 
 
