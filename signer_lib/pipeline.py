@@ -22,9 +22,10 @@ from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
 from signer_lib.experts.nonmanual import mark
 from signer_lib.experts.refinement import Span, join
-from signer_lib.figures import save_fig
 from signer_lib.figures.gates import plot_gates
 from signer_lib.figures.moment import plot_moment
+from signer_lib.figures.poses import plot_strip
+from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
 from signer_lib.pose import PoseSequence
@@ -100,6 +101,11 @@ class Signing:
     def plot_gates(self) -> Axes:
         """The gate weights over time with the glosses."""
         return plot_gates(self.gates, self.named_spans, [f"expert {k + 1}" for k in range(self.gates.shape[1])], fps=FPS)
+
+    def plot_strip(self) -> Figure:
+        """One frame from the middle of each sign and letter, side by side."""
+        middles = [(span.start + span.stop) // 2 for span in self.spans if span.unit is not None]
+        return plot_strip(self.poses, middles, captions=self.captions, columns=min(6, len(middles)), size=320)
 
     def plot_moment(self, frame: int) -> Figure:
         """One frame beside the gates."""

@@ -11,12 +11,21 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-IMPORT_NAMES = {"pyyaml": "yaml", "pillow": "PIL", "pose-format": "pose_format", "spoken-to-signed": "spoken_to_signed", "pytest-xdist": "xdist"}
-NOT_IMPORTED_YET = {"diffusers"}                       # asked for; the diffusion renderer will import it, and this line goes
+IMPORT_NAMES = {
+    "pyyaml": "yaml",
+    "pillow": "PIL",
+    "pose-format": "pose_format",
+    "spoken-to-signed": "spoken_to_signed",
+    "pytest-xdist": "xdist",
+}
+NOT_IMPORTED_YET = {"diffusers"}  # asked for; the diffusion renderer will import it, and this line goes
 RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval"}
 TOOLS = {"python", "pip", "make"}
-ARROWS = {                                             # a package -> what of ours it may import
-    "pose": {"files"}, "metrics": {"pose"}, "render": {"pose", "files"}, "figures": {"pose", "render", "files"},
+ARROWS = {  # a package -> what of ours it may import
+    "pose": {"files"},
+    "metrics": {"pose"},
+    "render": {"pose", "files"},
+    "figures": {"pose", "render", "files"},
     "language": {"metrics", "config", "checkpoint", "files", "progress"},
     "prior": {"pose", "files", "progress"},
     "experts": {"pose", "prior", "language", "config", "checkpoint", "files", "progress"},
@@ -42,7 +51,9 @@ def imported(folder: Path) -> dict[str, set[Path]]:
             cells = [cell.source for cell in nbformat.reads(source, 4).cells if cell.cell_type == "code"]
             source = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith("%"))
         for node in ast.walk(ast.parse(source)):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            )
             for name in names:
                 found.setdefault(name, set()).add(path)
     return found
@@ -70,7 +81,7 @@ def test_every_entry_of_the_environment_says_what_it_is_for():
 
 def test_imports_and_pyproject_agree():
     modules = {name.split(".")[0] for folder in ("signer_lib", "tests", "notebooks") for name in imported(ROOT / folder)}
-    foreign = modules - set(sys.stdlib_module_names) - {"signer_lib", "__future__", "IPython"}     # IPython comes with ipykernel
+    foreign = modules - set(sys.stdlib_module_names) - {"signer_lib", "__future__", "IPython"}  # IPython comes with ipykernel
     known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared()}
     assert not foreign - set(known), "imported but not declared"
     unused = {name for module, name in known.items() if module not in foreign}
@@ -88,7 +99,9 @@ def test_the_arrows_point_one_way():
 def test_only_the_pipeline_composes_the_stages():
     stages = {"language", "prior", "experts", "render"}
     for path in (ROOT / "signer_lib").glob("*.py"):
-        touched = {name.split(".")[1] for name, files in imported(ROOT / "signer_lib").items() if path in files and name.startswith("signer_lib.")} & stages
+        touched = {
+            name.split(".")[1] for name, files in imported(ROOT / "signer_lib").items() if path in files and name.startswith("signer_lib.")
+        } & stages
         assert path.name == "pipeline.py" or len(touched) <= 1, path
 
 

@@ -36,11 +36,11 @@ def test_gate_weights_are_a_softmax_and_follow_the_temperature():
     assert w.shape == (5, 4) and torch.allclose(w.sum(-1), torch.ones(5))
     assert torch.allclose(w, (gate.G(q) / 2).softmax(-1))
     gate.temperature = 100.0
-    assert (gate(q) - .25).abs().max() < .02
+    assert (gate(q) - 0.25).abs().max() < 0.02
 
 
 def test_load_balance_is_one_when_even_and_k_when_one_expert_does_all():
-    assert load_balance(torch.full((6, 4), .25)) == pytest.approx(1)
+    assert load_balance(torch.full((6, 4), 0.25)) == pytest.approx(1)
     assert load_balance(torch.eye(4)[[2] * 6]) == pytest.approx(4)
 
 
@@ -62,8 +62,8 @@ def test_the_networks_computed_together_are_k_separate_mlps():
 
 
 def test_mixture_is_eq_8s_double_sum():
-    w, pi = torch.tensor([[.25, .75]]), torch.tensor([[[1., 0.], [.5, .5]]])
-    assert torch.allclose(mixture(w, pi), torch.tensor([[.625, .375]]))
+    w, pi = torch.tensor([[0.25, 0.75]]), torch.tensor([[[1.0, 0.0], [0.5, 0.5]]])
+    assert torch.allclose(mixture(w, pi), torch.tensor([[0.625, 0.375]]))
 
 
 def test_directions_there_and_back(rest):
@@ -75,11 +75,11 @@ def test_a_blend_keeps_every_bone_where_a_mean_of_positions_does_not(book):
     frames = torch.from_numpy(np.stack([c.poses.stretch(10).xyz for c in book[:2]]))
     frames[1] = torch.from_numpy(book[1].poses.mirrored().stretch(10).xyz)
     direction, length = to_directions(frames)
-    mixed, mixed_length = blend(direction[None], length[None], torch.tensor([[.5, .5]]))
+    mixed, mixed_length = blend(direction[None], length[None], torch.tensor([[0.5, 0.5]]))
     blended, averaged = from_directions(mixed[0], mixed_length[0]), frames.mean(0)
     bones = lambda xyz: to_directions(xyz)[1][..., BODY_AND_HANDS]
     assert torch.allclose(bones(blended), length[0][..., BODY_AND_HANDS], atol=1e-4)
-    assert bones(averaged).sum() < .95 * bones(blended).sum()
+    assert bones(averaged).sum() < 0.95 * bones(blended).sum()
 
 
 def test_a_blend_with_all_weight_on_one_candidate_is_that_candidate(book):
@@ -98,22 +98,22 @@ def test_a_transition_starts_and_ends_at_rest_and_keeps_the_bones(rest, book):
     assert torch.allclose(lengths, to_directions(torch.from_numpy(rest))[1][BODY_AND_HANDS].expand_as(lengths), atol=1e-4)
     steps = np.linalg.norm(np.diff(np.concatenate([rest[None], path, after[None]]), axis=0)[:, 4], axis=-1)
     assert steps[0] < steps.max() / 2 and steps[-1] < steps.max() / 2
-    assert minimum_jerk(9)[4] == pytest.approx(.5)
+    assert minimum_jerk(9)[4] == pytest.approx(0.5)
 
 
 def test_joining_covers_every_frame_once_and_in_order(rest, book):
     signs = [c.poses.xyz for c in book[:2]]
-    poses, spans = join(signs, rest, 25.0, spelled=[False, False], pauses=[0.0, .4])
+    poses, spans = join(signs, rest, 25.0, spelled=[False, False], pauses=[0.0, 0.4])
     assert [s.start for s in spans] == [0] + [s.stop for s in spans[:-1]] and spans[-1].stop == len(poses)
     assert [s.unit for s in spans if s.unit is not None] == [0, 1]
     assert np.isfinite(poses.xyz).all()
-    assert np.abs(np.diff(poses.xyz[:, :50], axis=0)).max() < .35, "a jump"
+    assert np.abs(np.diff(poses.xyz[:, :50], axis=0)).max() < 0.35, "a jump"
 
 
 def test_the_low_pass_steadies_a_shaking_hand_and_keeps_bones(rest, book):
     still = np.repeat(book[0].poses.xyz[:1], 40, 0)
     rng = np.random.default_rng(0)
-    direction, length = to_directions(torch.from_numpy(still + rng.normal(0, .01, still.shape).astype(np.float32)))
+    direction, length = to_directions(torch.from_numpy(still + rng.normal(0, 0.01, still.shape).astype(np.float32)))
     shaking = from_directions(direction, to_directions(torch.from_numpy(still))[1]).numpy()
     calm = low_pass(shaking, 25.0)
     jerk = lambda x: np.abs(np.diff(x[:, 4], 3, axis=0)).mean()
@@ -127,9 +127,9 @@ def test_losses_by_hand():
     assert loss_rec(a, b) == pytest.approx(2) and loss_vel(a, b) == 0 and loss_hand(a, b) == 0
     c = a.clone()
     c[:, 1] += 1.0
-    assert loss_vel(a, c) == pytest.approx(3 ** .5)
+    assert loss_vel(a, c) == pytest.approx(3**0.5)
     d = a.clone()
-    d[:, :, 37, 1] = 2.1                                    # one joint of the right hand, 2.1 from its wrist
+    d[:, :, 37, 1] = 2.1  # one joint of the right hand, 2.1 from its wrist
     assert loss_hand(a, d) == pytest.approx(2.1 / 21 / 2)
     assert loss_duration(torch.tensor([2.0]), torch.tensor([1.0])) == pytest.approx(np.log(2))
 
@@ -153,13 +153,15 @@ def test_the_gate_of_the_shipped_model_depends_on_the_sentence(pipeline):
     (choice,) = signing.choices
     assert choice.weights.shape == (len(choice.units), 4) and choice.choices.shape[:2] == choice.weights.shape
     assert torch.allclose(choice.weights.sum(-1), torch.ones(len(choice.units)), atol=1e-5)
-    assert choice.weights.std(0).max() > .05, "all glosses got the same gate"
+    assert choice.weights.std(0).max() > 0.05, "all glosses got the same gate"
 
 
 def test_choosing_has_gradients_down_to_the_query():
     config = MoEConfig(8, 8, 3, 1.0, 1, 1, 1e-3, 4, 1, 1, 1, 1)
     model = SLPMoE(6, config)
-    w, pi = model(torch.randn(4, 6), torch.randn(4, 6), torch.zeros(4, 2), torch.randn(4, 3, len(FEATURES)), torch.ones(4, 3, dtype=torch.bool))
+    w, pi = model(
+        torch.randn(4, 6), torch.randn(4, 6), torch.zeros(4, 2), torch.randn(4, 3, len(FEATURES)), torch.ones(4, 3, dtype=torch.bool)
+    )
     (mixture(w, pi) ** 2).sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
     assert isinstance(model.Q, Query) and model.Q.project[0].weight.grad.abs().sum() > 0
@@ -169,6 +171,7 @@ def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path):
     import shutil
 
     from signer_lib.assets import CHECKPOINTS
+
     folder = shutil.copytree(CHECKPOINTS / "slp-moe-nano", tmp_path / "moe")
     (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:500])
     with pytest.raises(SignerError, match="damaged") as told:
@@ -184,7 +187,10 @@ def test_features_describe_a_candidate():
     assert phi["left path"] == 0 and phi["recorded"] == 1
 
 
-@pytest.mark.parametrize("text, glosses, brow", [("Are you happy?", ["IX-2", "HAPPY"], 1), ("Where is it?", ["IX-3", "WHERE"], -1), ("I am happy.", ["IX-1", "HAPPY"], 0)])
+@pytest.mark.parametrize(
+    "text, glosses, brow",
+    [("Are you happy?", ["IX-2", "HAPPY"], 1), ("Where is it?", ["IX-3", "WHERE"], -1), ("I am happy.", ["IX-1", "HAPPY"], 0)],
+)
 def test_brows_say_what_kind_of_sentence_it_is(rest, text, glosses, brow):
     poses = PoseSequence(np.repeat(rest[None], 60, 0), 25.0)
     marked = mark(poses, [Span(0, 10, 30), Span(1, 35, 50)], [(text, glosses, 2)])

@@ -13,9 +13,18 @@ from pose_format import Pose
 from signer_lib.pipeline import slug
 from signer_lib.pose.formats import read_pose
 
-TEN = ["Hello, my name is Sam. Where is the library?", "I don't like coffee.", "Did you see my brother yesterday?", "How would I sign \"I am happy\"?",
-       "We will go to the store tomorrow because we need food.", "Thank you!", "Who is that woman?", "My teacher Priya has 3 cats.",
-       "Please open the window.", "I CAN'T FIND THE RED BOOK"]
+TEN = [
+    "Hello, my name is Sam. Where is the library?",
+    "I don't like coffee.",
+    "Did you see my brother yesterday?",
+    'How would I sign "I am happy"?',
+    "We will go to the store tomorrow because we need food.",
+    "Thank you!",
+    "Who is that woman?",
+    "My teacher Priya has 3 cats.",
+    "Please open the window.",
+    "I CAN'T FIND THE RED BOOK",
+]
 
 
 @pytest.mark.parametrize("text", TEN)
@@ -26,7 +35,7 @@ def test_ten_sentences_through_the_whole_chain(pipeline, text):
     assert signing.gates.shape == (len(signing.poses), 4) and np.allclose(signing.gates.sum(1), 1, atol=1e-4)
     assert len(signing.gloss_spans) == len(signing.glosses)
     assert {row["source"] for row in signing.gloss_spans} <= {"rule", "recording", "fingerspelling"}
-    assert np.linalg.norm(np.diff(signing.poses.joint("r_wrist"), axis=0), axis=-1).max() < .5, "the hand jumps"
+    assert np.linalg.norm(np.diff(signing.poses.joint("r_wrist"), axis=0), axis=-1).max() < 0.5, "the hand jumps"
 
 
 def test_the_names_letters_come_from_recordings(pipeline):
@@ -75,12 +84,21 @@ def test_slugs():
 
 # --- the command line ------------------------------------------------------------------------------------------------
 def run(*arguments, **env):
-    return subprocess.run([sys.executable, "-m", "signer_lib", *arguments], capture_output=True, text=True, env=os.environ | env, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "signer_lib", *arguments], capture_output=True, text=True, env=os.environ | env, timeout=300
+    )
 
 
-@pytest.mark.parametrize("text, told", [
-    ("", "no words"), ("    ", "no words"), ("\U0001F600\U0001F44D", "no words"), ("word " * 5000, "5,000 words"), ("Где библиотека?", "Cyrillic"),
-])
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("", "no words"),
+        ("    ", "no words"),
+        ("\U0001f600\U0001f44d", "no words"),
+        ("word " * 5000, "5,000 words"),
+        ("Где библиотека?", "Cyrillic"),
+    ],
+)
 def test_bad_text_ends_in_one_line_and_exit_code_2(tmp_path, text, told):
     done = run("sign", text, "--out", str(tmp_path / "out"))
     assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
@@ -98,13 +116,20 @@ def test_a_damaged_checkpoint_is_told_by_the_command(tmp_path):
     import shutil
 
     from signer_lib.assets import ROOT
+
     copy = tmp_path / "copy"
     copy.mkdir()
     shutil.copytree(ROOT / "signer_lib", copy / "signer_lib"), shutil.copytree(ROOT / "data", copy / "data")
     weights = copy / "data" / "checkpoints" / "slul-nano" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    done = subprocess.run([sys.executable, "-m", "signer_lib", "sign", "Hello.", "--out", str(tmp_path / "out")], cwd=copy, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(copy)}, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "signer_lib", "sign", "Hello.", "--out", str(tmp_path / "out")],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        timeout=300,
+    )
     assert done.returncode == 2 and "damaged" in done.stderr and "git checkout" in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -113,12 +138,21 @@ def test_a_lexicon_with_a_wrong_handshape_is_told_by_the_command(tmp_path):
     import shutil
 
     from signer_lib.assets import ROOT
+
     copy = tmp_path / "copy"
     copy.mkdir()
     shutil.copytree(ROOT / "signer_lib", copy / "signer_lib"), shutil.copytree(ROOT / "data", copy / "data")
-    (copy / "data" / "lexicon" / "signs_mine.yaml").write_text("ZEBRA: {type: one-handed, handshape: claww, palm: front, fingers: up, location: chest}\n")
-    done = subprocess.run([sys.executable, "-m", "signer_lib", "sign", "Hello.", "--out", str(tmp_path / "out")], cwd=copy, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(copy)}, timeout=300)
+    (copy / "data" / "lexicon" / "signs_mine.yaml").write_text(
+        "ZEBRA: {type: one-handed, handshape: claww, palm: front, fingers: up, location: chest}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "signer_lib", "sign", "Hello.", "--out", str(tmp_path / "out")],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        timeout=300,
+    )
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "signs_mine.yaml" in done.stderr and "ZEBRA" in done.stderr and "claww" in done.stderr
     assert not (tmp_path / "out").exists()

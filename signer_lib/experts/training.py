@@ -136,8 +136,8 @@ def train(config: MoEConfig, out: Path, seed: int, sentences: int = 1500) -> SLP
                 rows = torch.arange(len(held.gloss))
                 held_out = {f"held_{name}": value for name, value in step(model, pool, held, rows, config).items()}
                 load = model.G(model.Q(held.states, held.context, held.place)).mean(0)
-            line = {name: round(float(v), 4) for name, v in (terms | held_out).items()}
-            log.append({"step": k + 1, **line, "load": [round(float(x), 3) for x in load], "minutes": round((time.monotonic() - start) / 60, 2)})
+            line = {name: round(v.item(), 4) for name, v in (terms | held_out).items()}
+            log.append({"step": k + 1, **line, "load": [round(x, 3) for x in load.tolist()], "minutes": round((time.monotonic() - start) / 60, 2)})
             print(json.dumps(log[-1]), flush=True)
     with filling(out) as part:
         accelerator.unwrap_model(model).save_pretrained(part)

@@ -42,15 +42,15 @@ class Clause:
     chain: Verb | None = None
     chain_form: str = "base"
     time: tuple[str, str] | None = None
-    tense: str = "present"                      # present, progressive, past, perfect, future
+    tense: str = "present"  # present, progressive, past, perfect, future
     modal: str | None = None
-    negative: str | None = None                 # NOT or NEVER
+    negative: str | None = None  # NOT or NEVER
     frequency: tuple[str, str] | None = None
-    ending: tuple[str, str] | None = None       # ("too", "ALSO")
-    recipient: Phrase | None = None             # "give me the book": stands right after the verb
-    complement: tuple[str, list[str]] | None = None   # "afraid of the dog", "wait for the bus": stays behind, even when definite
-    question: str | None = None                 # polar, what, who, where, when, why, how, which, many
-    fronted: bool = False                       # English puts the time first
+    ending: tuple[str, str] | None = None  # ("too", "ALSO")
+    recipient: Phrase | None = None  # "give me the book": stands right after the verb
+    complement: tuple[str, list[str]] | None = None  # "afraid of the dog", "wait for the bus": stays behind, even when definite
+    question: str | None = None  # polar, what, who, where, when, why, how, which, many
+    fronted: bool = False  # English puts the time first
 
 
 MODALS = {"can": ["CAN"], "must": ["MUST"], "have to": ["MUST"], "should": ["MUST"], "might": [], "could": ["CAN"], "may": ["CAN"]}
@@ -82,7 +82,11 @@ def verb_group(c: Clause) -> tuple[str, str]:
         return "would" + not_, f"{often}{main.base.split(' ', 1)[1]} {main.tail}{tail}"
     if c.modal == "have to":
         word = "has to" if person == "singular" else "have to"
-        return ("", f"{often}{word} {main.form('base')}{tail}") if plain else (("does" if person == "singular" else "do") + not_, f"{often}have to {main.form('base')}{tail}")
+        return (
+            ("", f"{often}{word} {main.form('base')}{tail}")
+            if plain
+            else (("does" if person == "singular" else "do") + not_, f"{often}have to {main.form('base')}{tail}")
+        )
     if c.modal:
         return ("cannot" if c.modal == "can" and not_ else c.modal + not_), rest("base")
     if c.tense == "future":
@@ -112,10 +116,10 @@ def english(c: Clause) -> str:
         return f"{front}{c.subject.english} {aux} {rest}{obj}{after}{time}"
     if c.question == "who-subject":
         return f"who {aux} {rest}{obj}{after}{time}"
-    if " not" in aux:                                            # "do you not" -> "don't you"
+    if " not" in aux:  # "do you not" -> "don't you"
         aux = aux.replace(" not", "n't")
     opener = {"polar": "", "what": "what ", "who": "who ", "where": "where ", "when": "when ", "why": "why ", "how": "how "}.get(c.question)
-    if opener is None:                                          # which X, how many X: the object opens the sentence
+    if opener is None:  # which X, how many X: the object opens the sentence
         opener, obj = f"{c.question} {c.object.english} ", ""
     return f"{opener}{aux} {c.subject.english} {rest}{obj}{after}{time}"
 
@@ -133,7 +137,7 @@ def gloss(c: Clause) -> list[str]:
         out += ["MAYBE"]
     if c.place:
         out += c.place[1]
-    commanded = c.verb and not c.subject.gloss and not c.negative           # a command begins with its verb
+    commanded = c.verb and not c.subject.gloss and not c.negative  # a command begins with its verb
     topic = c.object and not c.object.pronoun and not commanded and (c.object.definite or c.negative or c.question in ("which", "how many"))
     if topic:
         out += c.object.gloss
@@ -146,7 +150,7 @@ def gloss(c: Clause) -> list[str]:
     negative = ["CANNOT" if cannot else c.negative] if c.negative else []
     if c.predicate:
         out += c.predicate[1] + negative
-    elif c.chain:                                               # "want NOT go", but "go CANNOT"
+    elif c.chain:  # "want NOT go", but "go CANNOT"
         out += [c.chain.gloss, c.verb.gloss] + negative if cannot else [c.chain.gloss] + negative + [c.verb.gloss]
     else:
         out += [c.verb.gloss] + negative
@@ -159,6 +163,15 @@ def gloss(c: Clause) -> list[str]:
         out += part[1] if part else []
     if c.ending:
         out += c.ending[1].split()
-    wh = {"what": "WHAT", "who": "WHO", "who-subject": "WHO", "where": "WHERE", "when": "WHEN", "why": "WHY", "how": "HOW",
-          "which": "WHICH", "how many": "HOW MANY"}
+    wh = {
+        "what": "WHAT",
+        "who": "WHO",
+        "who-subject": "WHO",
+        "where": "WHERE",
+        "when": "WHEN",
+        "why": "WHY",
+        "how": "HOW",
+        "which": "WHICH",
+        "how many": "HOW MANY",
+    }
     return out + wh.get(c.question, "").split()

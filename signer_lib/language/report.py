@@ -1,6 +1,6 @@
 """The scores of a trained SLUL on the hand-written test set, beside the floor of copying the text.
 
-    python -m signer_lib.language.report --out results/slul_nano.json
+python -m signer_lib.language.report --out results/slul_nano.json
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def copying(pairs: list[tuple[str, str]]) -> dict:
     """The floor: the upper-cased words of the text, without marks, as if they were glosses."""
     copied = ["".join(c for c in text.upper() if c.isalnum() or c in " '-") for text, _ in pairs]
     return GlossBleu().compute(predictions=copied, references=[gloss for _, gloss in pairs]) | {
-        "exact": 100 * sum(a == b for a, (_, b) in zip(copied, pairs)) / len(pairs)}
+        "exact": 100 * sum(a == b for a, (_, b) in zip(copied, pairs)) / len(pairs)
+    }
 
 
 def prompted(slul, pairs: list[tuple[str, str]]) -> float:
@@ -37,8 +38,8 @@ def prompted(slul, pairs: list[tuple[str, str]]) -> float:
     wordings = prompts()
     texts = [text for text, _ in pairs]
     asked = [wordings[i % len(wordings)].format(text) for i, text in enumerate(texts)]
-    plain = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i:i + 64])]
-    inside = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(asked[i:i + 64])]
+    plain = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i : i + 64])]
+    inside = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(asked[i : i + 64])]
     return 100 * sum(a == b for a, b in zip(plain, inside)) / len(texts)
 
 
@@ -49,10 +50,22 @@ def main() -> None:
     args = parser.parse_args()
     slul, pairs = load_slul(args.model), read_pairs(FOLDER, "test")
     training = json.loads((args.model / "training.json").read_text())
-    rows = {"copying the text": copying(pairs), "SLUL nano, greedy": evaluate(slul, pairs, beams=1), f"SLUL nano, {slul.settings['beams']} beams": evaluate(slul, pairs)}
-    result = {"what": "hand-written English -> ASL gloss test set, data/corpus/test", "rows": rows, "same_glosses_in_a_prompt_percent": prompted(slul, pairs),
-              "weights": sum(p.numel() for p in slul.model.parameters()), "seed": training["seed"], "settings": training, "commit": commit(),
-              "machine": f"{platform.machine()}, Python {platform.python_version()}", "command": f"python -m signer_lib.language.report --out {args.out}"}
+    rows = {
+        "copying the text": copying(pairs),
+        "SLUL nano, greedy": evaluate(slul, pairs, beams=1),
+        f"SLUL nano, {slul.settings['beams']} beams": evaluate(slul, pairs),
+    }
+    result = {
+        "what": "hand-written English -> ASL gloss test set, data/corpus/test",
+        "rows": rows,
+        "same_glosses_in_a_prompt_percent": prompted(slul, pairs),
+        "weights": sum(p.numel() for p in slul.model.parameters()),
+        "seed": training["seed"],
+        "settings": training,
+        "commit": commit(),
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "command": f"python -m signer_lib.language.report --out {args.out}",
+    }
     with whole_file(args.out) as part:
         part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, row in rows.items():

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from signer_lib.checkpoint import load_json, load_weights, save_half
 from signer_lib.errors import SignerError
-from signer_lib.language.tokenizer import Encoded, SignTokenizer, check_text, language_tag, sentences
+from signer_lib.language.tokenizer import SLOTS, Encoded, SignTokenizer, check_text, language_tag, sentences
 
 
 @dataclass
@@ -41,15 +41,20 @@ class SLUL:
     def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict):
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
         fast = tokenizer.fast
-        sayable = set(fast.get_added_vocab().values()) - set(fast.convert_tokens_to_ids(["<pad>", "<unk>"]))
-        self.unsayable = [i for i in range(len(fast)) if i not in sayable]      # pieces of English words never stand in a gloss sentence
+        sayable = {i for i, token in fast.added_tokens_decoder.items() if not token.special or token.content in (*SLOTS, "</s>")}
+        self.unsayable = [i for i in range(len(fast)) if i not in sayable]  # pieces of English words never stand in a gloss sentence
 
     @classmethod
     def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict) -> SLUL:
         """A T5 with random weights. ``size`` holds T5Config's fields, ``settings`` the language, the beams and the longest output."""
         fast = tokenizer.fast
-        config = T5Config(vocab_size=len(fast), pad_token_id=fast.pad_token_id, eos_token_id=fast.eos_token_id,
-                          decoder_start_token_id=fast.pad_token_id, **size)
+        config = T5Config(
+            vocab_size=len(fast),
+            pad_token_id=fast.pad_token_id,
+            eos_token_id=fast.eos_token_id,
+            decoder_start_token_id=fast.pad_token_id,
+            **size,
+        )
         return cls(T5ForConditionalGeneration(config), tokenizer, settings)
 
     @classmethod
@@ -64,9 +69,11 @@ class SLUL:
             model.load_state_dict(weights)
         except SignerError:
             raise
-        except Exception as error:                              # tokenizers raises bare Exceptions for a broken file
-            raise SignerError(f"the checkpoint {folder} is damaged ({str(error).splitlines()[0][:160]}): "
-                              f"restore it with 'git checkout -- {folder}' or train it again") from None
+        except Exception as error:  # tokenizers raises bare Exceptions for a broken file
+            raise SignerError(
+                f"the checkpoint {folder} is damaged ({str(error).splitlines()[0][:160]}): "
+                f"restore it with 'git checkout -- {folder}' or train it again"
+            ) from None
         return cls(model.to(device).eval(), tokenizer, settings)
 
     def save_pretrained(self, folder: Path) -> None:
@@ -83,8 +90,9 @@ class SLUL:
     def batch(self, encoded: list[Encoded]) -> dict[str, Tensor]:
         """[l ; x] of Eq. 1: the language tag, then the text. -> input_ids, attention_mask (B, L)"""
         tag = language_tag(self.settings["language"])
-        return self.tokenizer.fast([f"{tag} {e.text}" for e in encoded], padding=True, return_tensors="pt",
-                                   return_token_type_ids=False).to(self.device)
+        return self.tokenizer.fast([f"{tag} {e.text}" for e in encoded], padding=True, return_tensors="pt", return_token_type_ids=False).to(
+            self.device
+        )
 
     def encode(self, batch: dict[str, Tensor]) -> Tensor:
         """Eq. 1 [secondary]: H = Enc([l ; x]), (B, L, d)."""
@@ -101,13 +109,19 @@ class SLUL:
         encoded = [self.tokenizer.encode_words(text) for text in texts]
         batch = self.batch(encoded)
         H = self.encode(batch)
-        found = self.model.generate(encoder_outputs=BaseModelOutput(last_hidden_state=H), attention_mask=batch["attention_mask"], num_beams=beams or self.settings["beams"],
-                                    suppress_tokens=self.unsayable, max_new_tokens=self.settings["max_glosses"], do_sample=False)
+        found = self.model.generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=H),
+            attention_mask=batch["attention_mask"],
+            num_beams=beams or self.settings["beams"],
+            suppress_tokens=self.unsayable,
+            max_new_tokens=self.settings["max_glosses"],
+            do_sample=False,
+        )
         states = self.states(H, batch["attention_mask"], found)
         out = []
         for row, (text, e) in enumerate(zip(texts, encoded)):
-            ids = found[row, 1:].tolist()                       # without the start token
-            keep = [k for k, i in enumerate(ids) if i not in self.tokenizer.fast.all_special_ids]
+            ids = found[row, 1:].tolist()  # without the start token
+            keep = [k for k, i in enumerate(ids) if i not in (self.model.config.eos_token_id, self.model.config.pad_token_id)]
             names = self.tokenizer.fast.convert_ids_to_tokens([ids[k] for k in keep])
             shown = [(k, self.tokenizer.show([name], e.words)) for k, name in zip(keep, names)]
             keep, glosses = [k for k, name in shown if name], [name[0] for _, name in shown if name]
@@ -123,4 +137,5 @@ class SLUL:
 def load_slul(folder: Path | str | None = None, device: str = "cpu") -> SLUL:
     """The shipped nano model, or another folder."""
     from signer_lib.assets import CHECKPOINTS
+
     return SLUL.from_pretrained(folder or CHECKPOINTS / "slul-nano", device)

@@ -26,6 +26,10 @@ PROPER = {"English", "Deaf", "Hearing", "Mom", "Dad", "Mum", "Grandma", "Grandpa
 """Words written with a capital that are no names to spell."""
 
 
+PLAIN = str.maketrans(dict(zip("‘’“”«»–—…", "''\"\"\"\"--.")) | {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "Ae", "œ": "oe",
+                       "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"})       # letters that no accent can be taken from
+
+
 def language_tag(language: str) -> str:
     """l of Eq. 1: the pair of languages, as one token."""
     return f"<{language}>"
@@ -33,7 +37,7 @@ def language_tag(language: str) -> str:
 
 def plain(text: str) -> str:
     """Typographic quotes and dashes made plain, accents taken off, emoji and other symbols dropped."""
-    text = text.translate(str.maketrans("‘’“”«»–—…", "''\"\"\"\"--."))
+    text = text.translate(PLAIN)
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join("".join(c for c in text if unicodedata.category(c)[0] in "LNPZ" or c.isspace()).split())
 

@@ -29,7 +29,8 @@ POSE, FACE, LEFT, RIGHT = "POSE_LANDMARKS", "FACE_LANDMARKS", "LEFT_HAND_LANDMAR
 FINGER_NAMES = dict(zip(FINGERS, ("THUMB", "INDEX_FINGER", "MIDDLE_FINGER", "RING_FINGER", "PINKY")))
 HAND = ("WRIST", *(f"{FINGER_NAMES[finger]}_{segment.upper()}" for finger in FINGERS for segment in SEGMENTS[finger]))
 # in the order of SIGNER70; MediaPipe's "right" mesh points lie on the subject's right, at the smaller image x
-MESH = ("107", "66", "105", "63", "70", "336", "296", "334", "293", "300", "159", "145", "386", "374", "61", "291", "0", "13", "14", "17")
+MESH = ("107", "66", "105", "63", "70", "336", "296", "334", "293", "300", "159", "145", "386", "374",
+        "61", "291", "0", "13", "14", "17")
 MESH_NOSE = "1"
 POINTS = {
     POSE: ("NOSE", "NECK", "RIGHT_SHOULDER", "RIGHT_ELBOW", "RIGHT_WRIST", "LEFT_SHOULDER", "LEFT_ELBOW", "LEFT_WRIST"),
@@ -64,7 +65,8 @@ def write_pose(sequence: PoseSequence, path: str | Path) -> Path:
     if sequence.skeleton is not SIGNER70 or not len(sequence):
         raise SignerError(f"cannot write {path}: a .pose file takes at least one frame of the {SIGNER70.name} skeleton")
     order = np.concatenate([np.arange(len(SIGNER70))[SIGNER70.groups[group]] for group in GROUPS.values()])
-    pixels = np.nan_to_num(sequence.xyz[:, order].astype(np.float64) * FLIP * UNIT + ORIGIN) * (sequence.confidence[:, order, None] > 0)
+    pixels = sequence.xyz[:, order].astype(np.float64) * FLIP * UNIT + ORIGIN
+    pixels[sequence.confidence[:, order] == 0] = 0
     header = PoseHeader(0.2, PoseHeaderDimensions(SIDE, SIDE, SIDE), [_component(name) for name in POINTS])
     body = NumPyPoseBody(float(sequence.fps), pixels[:, None].astype(np.float32), sequence.confidence[:, None, order])
     with whole_file(path) as part, open(part, "wb") as file:
@@ -104,7 +106,7 @@ def _signer70(header: PoseHeader, data: np.ndarray, seen: np.ndarray, fps: float
         start += len(component.points)
     if (POSE, "LEFT_SHOULDER") not in columns or (POSE, "RIGHT_SHOULDER") not in columns:
         names = ", ".join(component.name for component in header.components)
-        raise SignerError(f"{path} has no {POSE} with shoulders (it has {names}); only MediaPipe-holistic .pose files can be read")
+        raise SignerError(f"{path} has no {POSE} with shoulders (it has {names}); use a MediaPipe-holistic .pose file")
     if data.shape[-1] == 2:
         data = np.pad(data, ((0, 0), (0, 0), (0, 1)))
     if not header.dimensions.depth:                            # MediaPipe: z is a fraction of the image width

@@ -1,7 +1,7 @@
-"""The pose prior: every gloss with its candidate poses, as a Hugging Face ``datasets`` table on disk. [paper: the database; ours: its form]
+"""The pose prior: every gloss with its candidate poses, as a Hugging Face ``datasets`` table. [paper: a database; ours: its form]
 
-The table is built once from the lexicon and the recorded letters, and again whenever anything it depends on has changed: its folder
-is named after a fingerprint of all that.
+The table is built once from the lexicon and the recorded letters, and again whenever anything it depends on has changed: its
+folder is named after a fingerprint of all that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FEATURES = datasets.Features({
     "gloss": datasets.Value("string"), "variant": datasets.Value("string"), "source": datasets.Value("string"),
     "licence": datasets.Value("string"), "signer": datasets.Value("string"), "fps": datasets.Value("float32"),
     "phonology": datasets.Value("string"), "stability": datasets.Value("float32"), "frames": datasets.Value("int32"),
-    "xyz": datasets.Value("binary"), "confidence": datasets.Value("binary"),          # little-endian float32, (T, J, 3) and (T, J)
+    "xyz": datasets.Value("binary"), "confidence": datasets.Value("binary"),         # little-endian float32, (T, J, 3) and (T, J)
 })
 
 
@@ -83,17 +83,19 @@ def _rows(lexicon: Path, body: Body) -> Iterator[dict]:
         raise SignerError(f"{lexicon}: the signs {', '.join(both)} have the names of letters; rename them")
     for gloss in progress([*signs, *letters], "building the pose prior"):
         if gloss in signs:
-            about = {"source": "rule", "licence": "Apache-2.0", "signer": body.name, "phonology": json.dumps(asdict(signs[gloss]))}
-            yield from (_row(gloss, v.name, compile_sign(signs[gloss], body, v, FPS, handshapes), **about) for v in VARIANTS)
+            about = {"source": "rule", "licence": "Apache-2.0", "signer": body.name,
+                     "phonology": json.dumps(asdict(signs[gloss]))}
+            compiled = {v.name: compile_sign(signs[gloss], body, v, FPS, handshapes) for v in VARIANTS}
         else:
             about = {"source": "recording", "licence": fingerspelling.LICENCE, "signer": "recorded in spoken-to-signed",
                      "phonology": json.dumps({"handshape": MOVING.get(gloss, gloss.lower())})}
-            yield from (_row(gloss, name, letters[gloss].stretch(round(tempo * len(letters[gloss]))), **about)
-                        for name, tempo in LETTER_TEMPO.items())
+            letter = letters[gloss]
+            compiled = {name: letter.stretch(round(tempo * len(letter))) for name, tempo in LETTER_TEMPO.items()}
+        yield from (_row(gloss, name, poses, **about) for name, poses in compiled.items())
 
 
 def build_prior(folder: Path, lexicon: Path = LEXICON, body: Body | None = None) -> Path:
-    """Compile all signs and letters into the table ``folder``: whole or not at all. If another process was faster, its table stays.
+    """Compile all signs and letters into the table ``folder``: whole or not at all. If another process is faster, its table stays.
 
     Raises ``SignerError`` for a wrong lexicon or a place that cannot be written to.
     """
@@ -112,8 +114,8 @@ def build_prior(folder: Path, lexicon: Path = LEXICON, body: Body | None = None)
             if not folder.is_dir():
                 raise
     except OSError as error:
-        raise SignerError(f"cannot write the pose prior to {folder.parent}: {error.strerror or error}; set SIGNER_CACHE to a folder "
-                          "that can be written to") from error
+        raise SignerError(f"cannot write the pose prior to {folder.parent}: {error.strerror or error}; set SIGNER_CACHE to "
+                          "a folder that can be written to") from error
     finally:
         if not bars:
             datasets.enable_progress_bars()
@@ -137,7 +139,7 @@ class Prior:
 
     @classmethod
     def open(cls, folder: Path | str | None = None, lexicon: Path = LEXICON, body: Body | None = None) -> Prior:
-        """The prior of this lexicon and body in ``folder`` (left out: ``$SIGNER_CACHE`` or ``.cache``), built if it is not there yet.
+        """The prior of this lexicon and body in ``folder`` (left out: ``$SIGNER_CACHE`` or ``.cache``), built if it is not there.
 
         Raises ``SignerError`` if it cannot be built, or if the table is damaged.
         """
@@ -152,7 +154,7 @@ class Prior:
             return cls(table, path.name)
         except Exception as error:                             # datasets and pyarrow raise many kinds
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise SignerError(f"the pose prior {path} is damaged ({reason[:120]}): delete this folder, and it is built again") from error
+            raise SignerError(f"the pose prior {path} is damaged ({reason[:120]}): delete it, and it is built again") from error
 
     @property
     def glosses(self) -> tuple[str, ...]:
@@ -168,7 +170,8 @@ class Prior:
     def candidates(self, gloss: str) -> list[Candidate]:
         """All ways to sign a gloss. Raises ``SignerError`` for a gloss that the prior does not hold."""
         if gloss not in self._rows:
-            raise SignerError(f"the pose prior has no sign {gloss}: spell it as {fingerspelling.PREFIX}{gloss}, or describe it in {LEXICON.name}/")
+            raise SignerError(f"the pose prior has no sign {gloss}: spell it as {fingerspelling.PREFIX}{gloss}, or describe it "
+                              f"in {LEXICON.parent.name}/{LEXICON.name}/")
         if gloss not in self._decoded:
             self._decoded[gloss] = [self._candidate(self.table[row]) for row in self._rows[gloss]]
         return list(self._decoded[gloss])

@@ -36,14 +36,14 @@ PREFIX = "fs-"
 def spell(word: str) -> list[str]:
     """The letters of a word or of a gloss ``fs-WORD``, as the prior's glosses: ``fs-R2`` -> ``["R", "TWO"]``.
 
-    Accents are dropped, hyphens and apostrophes are passed over. Raises ``SignerError`` for any other character, or if nothing is left.
+    Accents are dropped, hyphens and apostrophes passed over. Raises ``SignerError`` for other characters, or if nothing is left.
     """
     bare = word.removeprefix(PREFIX)
     plain = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c)).upper()
     letters = [DIGITS[int(c)] if c in "0123456789" else c for c in plain if c not in SKIPPED]
     strange = [c for c in letters if c not in ascii_uppercase and c not in DIGITS]
     if strange:
-        raise SignerError(f"'{bare}' cannot be fingerspelled: ASL letters are A-Z, without '{strange[0]}'; write it in Latin letters")
+        raise SignerError(f"'{bare}' cannot be fingerspelled: '{strange[0]}' is not one of A-Z, 0-9; use Latin letters")
     if not letters:
         raise SignerError(f"'{word}' has no letters to spell: leave it out or write a word")
     return letters
@@ -57,9 +57,10 @@ def letter_files() -> dict[str, resources.abc.Traversable]:
     folder = resources.files(spoken_to_signed) / "assets" / "fingerspelling_lexicon"
     try:
         rows = list(csv.DictReader((folder / "index.csv").read_text(encoding="utf-8").splitlines()))
-        found = {row["words"].upper(): folder / row["path"] for row in rows if (row["spoken_language"], row["signed_language"]) == LANGUAGE}
+        found = {row["words"].upper(): folder / row["path"] for row in rows
+                 if (row["spoken_language"], row["signed_language"]) == LANGUAGE}
     except (OSError, KeyError) as error:
-        raise SignerError(f"spoken-to-signed has no index of recorded letters ({error}): install spoken-to-signed 0.4 again") from error
+        raise SignerError(f"spoken-to-signed has no index of letters ({error}): install spoken-to-signed 0.4 again") from error
     missing = [letter for letter in ascii_uppercase if letter not in found]
     if missing:
         raise SignerError(f"spoken-to-signed has no recording of {', '.join(missing)}: install spoken-to-signed 0.4 again")

@@ -12,10 +12,11 @@ from scipy.spatial.transform import Rotation
 from signer_lib.prior.kinematics import METACARPALS, Body, unit
 
 KNUCKLES = [5, 9, 13, 17]
-FINGER_LIMITS = np.array([[-20, 100], [-3, 112], [-3, 85], [-22, 22]], float)                     # mcp, pip, dip, spread
-THUMB_LIMITS = np.array([[-20, 75], [-20, 75], [-60, 130], [-15, 75], [-25, 90]], float)            # radial, palmar, oppose, mcp, ip
-LIMITS = np.concatenate([np.tile(FINGER_LIMITS, (4, 1)), THUMB_LIMITS])                           # (21, 2) degrees
-# what one unit of each residual is: shoulder widths in the picture, degrees from the handshape and past a limit, depth of joints 1-20
+FINGER_LIMITS = np.array([[-20, 100], [-3, 112], [-3, 85], [-22, 22]], float)               # mcp, pip, dip, spread
+THUMB_LIMITS = np.array([[-20, 75], [-20, 75], [-60, 130], [-15, 75], [-25, 90]], float)    # radial, palmar, oppose, mcp, ip
+LIMITS = np.concatenate([np.tile(FINGER_LIMITS, (4, 1)), THUMB_LIMITS])                     # (21, 2) degrees
+# what one unit of each residual is: shoulder widths in the picture, degrees from the handshape, degrees past a limit; and the
+# depth of joints 1 to 20
 PICTURE, SHAPE, LIMIT = 0.014, 30.0, 6.0
 DEPTH = np.where(np.isin(np.arange(1, 21), [1, *KNUCKLES]), 0.08, 0.25)      # the palm's is fair, the fingers' only breaks ties
 STEPS = 30
@@ -23,17 +24,17 @@ PARAMETERS = 21 + 3 + 2                                   # angles, a turn of th
 
 
 def palm_rotation(hands: np.ndarray) -> np.ndarray:
-    """(T, 3, 3) the frame of right hands (T, 21, 3): the rotation that best lays the Body's rigid palm on the recorded knuckles."""
+    """(T, 3, 3) the frame of right hands (T, 21, 3): the turn that best lays the Body's rigid palm on the knuckles."""
     recorded = unit(hands[:, KNUCKLES] - hands[:, :1])
     return np.array([Rotation.align_vectors(palm, unit(METACARPALS[1:]))[0].as_matrix() for palm in recorded])
 
 
 def hand_scale(hands: np.ndarray, body: Body) -> float:
-    """How much larger than the Body's a recorded hand (T, 21, 3) appears: by its palm's length or width, whichever is less foreshortened."""
-    knuckles = unit(METACARPALS[1:]) * body.hand[1:, :1]
-    size = lambda points, root: (np.linalg.norm(points - root, axis=-1).mean(-1), np.linalg.norm(points[..., 0, :] - points[..., 3, :], axis=-1))
-    ratios = [seen / own for seen, own in zip(size(hands[:, KNUCKLES, :2], hands[:, :1, :2]), size(knuckles, 0))]
-    return float(np.median(np.maximum(*ratios)))
+    """How much larger than the Body's a hand (T, 21, 3) appears: by its palm's length or width, the less foreshortened."""
+    own, seen = unit(METACARPALS[1:]) * body.hand[1:, :1], (hands[:, KNUCKLES] - hands[:, :1])[..., :2]
+    length = lambda palm: np.linalg.norm(palm, axis=-1).mean(-1)
+    width = lambda palm: np.linalg.norm(palm[..., 0, :] - palm[..., 3, :], axis=-1)
+    return float(np.median(np.maximum(length(seen) / length(own), width(seen) / width(own))))
 
 
 def fit_hand(hands: np.ndarray, body: Body, handshape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

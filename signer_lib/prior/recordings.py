@@ -1,7 +1,7 @@
 """The rules that make a recorded pose stable: one signer's bones, no jitter, nothing half-seen. [ours]
 
-Written for MediaPipe's image landmarks, where x and y can be trusted, the depth inside a hand is fair, and the depth of the arms is
-far too large and noisy. Pure functions on ``PoseSequence``; ``stabilise`` applies them in order.
+Written for MediaPipe's image landmarks, where x and y can be trusted, the depth inside a hand is fair, and the depth of the arms
+is far too large and noisy. Pure functions on ``PoseSequence``; ``stabilise`` applies them in order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TIPS = [4, 8, 12, 16, 20]
 
 
 def fill_gaps(sequence: PoseSequence, seconds: float = 0.2) -> PoseSequence:
-    """Joints that are missing for at most ``seconds`` are put on the straight line between their neighbours, at confidence 0.5."""
+    """Joints missing for at most ``seconds`` are put on the straight line between their neighbours, at confidence 0.5."""
     xyz, confidence = sequence.xyz.copy(), sequence.confidence.copy()
     frames = np.arange(len(sequence))
     for joint in range(len(sequence.skeleton)):
@@ -55,11 +55,11 @@ def low_pass(sequence: PoseSequence, cutoff: float = CUTOFF) -> PoseSequence:
 
 
 def constant_bones(sequence: PoseSequence, body: Body, handshape: np.ndarray | None = None) -> PoseSequence:
-    """The same movement by ``body``: its shoulders at rest, its nose where the recorded one points, the face carried along rigidly.
+    """The same movement by ``body``: its shoulders at rest, its nose where the recorded one points, the face carried along.
 
-    A hand is the Body's own, bent to look like the recorded one; ``handshape`` (21,) degrees is what it is known to be. Its arm goes to
-    where the hand was seen and takes the elbow of the Body's inverse kinematics, since the recorded elbow is often outside the
-    picture. A frame that does not show the whole hand has that arm missing.
+    A hand is the Body's own, bent to look like the recorded one; ``handshape`` (21,) degrees is what it is known to be. Its arm
+    goes to where the hand was seen and takes the elbow of the Body's inverse kinematics, since the recorded elbow is often
+    outside the picture. A frame that does not show the whole hand has that arm missing.
     """
     handshape = load_handshapes()["relaxed"] if handshape is None else handshape
     rest = body.rest()
@@ -101,7 +101,7 @@ def rest_unseen(sequence: PoseSequence, body: Body) -> PoseSequence:
 
 
 def hand_speed(sequence: PoseSequence, side: str = "right") -> np.ndarray:
-    """(T,) shoulder widths a second, in the picture: how fast wrist and finger tips move on the average; infinite where they are missing."""
+    """(T,) shoulder widths a second: the mean speed of wrist and finger tips in the picture; infinite where one is missing."""
     points = sequence.group(f"{side}_hand")[:, [0, *TIPS], :2]
     speed = np.linalg.norm(np.gradient(points, axis=0), axis=-1).mean(-1) * sequence.fps
     return np.nan_to_num(speed, nan=np.inf)
