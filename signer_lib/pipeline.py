@@ -77,16 +77,16 @@ class Signing:
         return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in rows.values()]
 
     @property
-    def captions(self) -> list[str | None]:
-        """(T,) the gloss at every frame; a spelled word shows which letter is on."""
-        lines: list[str | None] = [None] * len(self.poses)
-        for row in self.gloss_spans:
-            start, stop = row["frames"]
-            lines[start:stop] = [row["gloss"]] * (stop - start)
-        units = [(choice, unit) for choice in self.choices for unit in choice.units]
-        for span in self.spans:
-            if span.unit is not None and units[span.unit][1].of:
-                lines[span.start:span.stop] = [f"{lines[span.start]}  {units[span.unit][1].name}"] * (span.stop - span.start)
+    def captions(self) -> list[str]:
+        """(T,) the gloss at every frame; of a spelled word also the letter. A transition shows what is nearer; before and after is nothing."""
+        names = [(self.sentences[s].glosses[unit.gloss], unit) for s, choice in enumerate(self.choices) for unit in choice.units]
+        lines = [""] * len(self.poses)
+        owned = [span for span in self.spans if span.unit is not None]
+        for k, span in enumerate(owned):
+            gloss, unit = names[span.unit]
+            start = (owned[k - 1].stop + span.start) // 2 if k else span.start
+            stop = (span.stop + owned[k + 1].start) // 2 if k + 1 < len(owned) else span.stop
+            lines[start:stop] = [f"{gloss}: {unit.name}" if unit.of else gloss] * (stop - start)
         return lines
 
     def frames(self, size: int = 512, captions: bool = True) -> Iterator[np.ndarray]:

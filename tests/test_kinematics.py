@@ -82,6 +82,19 @@ def test_base_hand_is_touched_and_still():
     assert palms.min() < 0.08 < palms.max() and abs(np.diff(left, axis=0)).max() == 0
 
 
+@pytest.mark.parametrize("shape, joint", [("1", 16), ("i", 28), ("x", 16), ("l", 16)])
+def test_base_fingertips_is_the_tip_of_the_longest_finger(shape, joint):
+    base = Base(shape, "right", "up-front", "neutral")
+    sequence = compiled(handshape=("1",), type="base-hand", palm=("down",), fingers=("left",), location=("base-fingertips",),
+                        contact="index-tip", base=base)
+    assert np.allclose(sequence.joint("r_hand_index_tip"), sequence.xyz[:, joint], atol=1e-4)
+
+
+def test_shoulder_front_keeps_a_raised_hand_beside_the_face():
+    hand = compiled(location=("shoulder-front",)).group("right_hand")
+    assert hand[..., 0].max() < HEAD[0][0] - HEAD[1][0] and hand[..., 1].max() < BODY.nose[1] and hand[..., 2].min() > 0.2
+
+
 def test_symmetric_hands_mirror_and_alternating_hands_take_turns():
     xyz = compiled(SIGNS[3]).xyz
     assert np.allclose(xyz[:, 8:29], xyz[:, 29:50] * MIRROR, atol=1e-6) and np.allclose(xyz[:, 6], xyz[:, 3] * MIRROR, atol=1e-6)

@@ -105,6 +105,12 @@ def test_text_is_made_plain_and_cut_into_sentences():
     assert sentences("Hello, Dr. Chen. Where is it?  No!") == ["Hello, Dr. Chen.", "Where is it?", "No!"]
 
 
+def test_a_long_sentence_is_cut_and_loses_nothing():
+    text = "the dog eats, " * 20 + "word " * 90
+    parts = sentences(text)
+    assert " ".join(parts).split() == text.split() and max(len(part.split()) for part in parts) <= 40
+
+
 @pytest.mark.parametrize(
     "text, problem",
     [

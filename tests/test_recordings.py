@@ -141,7 +141,8 @@ def test_letters_have_their_fingers_up(letters):
 
 
 @pytest.mark.parametrize("word, glosses", [("fs-SAM", "S A M"), ("sam", "S A M"), ("Zoë", "Z O E"),
-                                           ("O'Neil-Ann", "O N E I L A N N"), ("fs-R2D2", "R TWO D TWO"), ("10", "ONE O"), ("ﬁn", "F I N")])
+                                           ("O'Neil-Ann", "O N E I L A N N"), ("fs-R2D2", "R TWO D TWO"),
+                                           ("10", "ONE O"), ("ﬁn", "F I N")])
 def test_spelling(word, glosses):
     assert spell(word) == glosses.split()
 

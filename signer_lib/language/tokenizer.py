@@ -21,6 +21,8 @@ SPELLED = "fs-"
 SPECIAL = ["<pad>", "</s>", "<unk>"]
 WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'[a-z]+|[^\w\s]|_", re.IGNORECASE)   # words, clitics ('s, 'll), single marks
 MAX_WORDS = 200                                                             # in one text; a longer one is signed in parts
+SENTENCE_END = re.compile(r"""(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.!?])(?:\s+|["')\]]+\s+(?=["'(]?[A-Z]))""")
+LONGEST_SENTENCE = 40                                                       # words that SLUL reads at a time
 PROPER = {"English", "Deaf", "Hearing", "Mom", "Dad", "Mum", "Grandma", "Grandpa", "Doctor", "Thanksgiving"} | {
     day + s for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday") for s in ("", "s")}
 """Words written with a capital that are no names to spell."""
@@ -43,9 +45,14 @@ def plain(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, cut after ``.``, ``!`` and ``?``; a title such as "Dr." does not end one."""
-    parts = re.split(r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<=[.!?])[\"')\]]*\s+", plain(text).replace("\n", " "))
-    return [part for part in parts if any(c.isalnum() for c in part)]
+    """The sentences of a text, cut after ``.``, ``!`` and ``?``; a title such as "Dr." does not end one.
+
+    A sentence of more than ``LONGEST_SENTENCE`` words is cut again, at its commas if it has any.
+    """
+    parts = re.split(SENTENCE_END, plain(text))
+    short = [piece for part in parts for piece in ([part] if len(part.split()) <= LONGEST_SENTENCE else re.split(r"(?<=[,;:])\s+", part))]
+    cut = [" ".join(words[i:i + LONGEST_SENTENCE]) for words in map(str.split, short) for i in range(0, len(words), LONGEST_SENTENCE)]
+    return [part for part in cut if any(c.isalnum() for c in part)]
 
 
 def check_text(text: str) -> str:

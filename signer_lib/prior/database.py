@@ -95,7 +95,7 @@ def _rows(lexicon: Path, body: Body) -> Iterator[dict]:
 
 
 def build_prior(folder: Path, lexicon: Path = LEXICON, body: Body | None = None) -> Path:
-    """Compile all signs and letters into the table ``folder``: whole or not at all. If another process is faster, its table stays.
+    """Compile all signs and letters into the table ``folder``: whole or not at all. A faster process's table stays.
 
     Raises ``SignerError`` for a wrong lexicon or a place that cannot be written to.
     """
