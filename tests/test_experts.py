@@ -12,7 +12,7 @@ from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_v
 from signer_lib.experts.model import MoEConfig, SLPMoE, mixture, units_of
 from signer_lib.experts.nonmanual import BROWS, envelope, mark
 from signer_lib.experts.prosody import letter_tempo, manner
-from signer_lib.experts.refinement import Span, join, low_pass, minimum_jerk, transition
+from signer_lib.experts.refinement import Span, join, low_pass, transition
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior.kinematics import load_body
 
@@ -98,7 +98,6 @@ def test_a_transition_starts_and_ends_at_rest_and_keeps_the_bones(rest, book):
     assert torch.allclose(lengths, to_directions(torch.from_numpy(rest))[1][BODY_AND_HANDS].expand_as(lengths), atol=1e-4)
     steps = np.linalg.norm(np.diff(np.concatenate([rest[None], path, after[None]]), axis=0)[:, 4], axis=-1)
     assert steps[0] < steps.max() / 2 and steps[-1] < steps.max() / 2
-    assert minimum_jerk(9)[4] == pytest.approx(0.5)
 
 
 def test_joining_covers_every_frame_once_and_in_order(rest, book):

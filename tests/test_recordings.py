@@ -11,8 +11,7 @@ from signer_lib.prior.fingerspelling import recorded_letters, spell
 from signer_lib.prior.hand_fitting import fit_hand
 from signer_lib.prior.kinematics import hand_frame, load_body
 from signer_lib.prior.phonology import load_handshapes
-from signer_lib.prior.recordings import (constant_bones, fill_gaps, hand_speed, hold_span, low_pass, movement_span, rest_unseen,
-                                         stabilise)
+from signer_lib.prior.recordings import constant_bones, fill_gaps, hand_speed, hold_span, low_pass, movement_span, rest_unseen, stabilise
 
 RIGHT = range(70)[SIGNER70.groups["right_hand"]]
 PARENTS = np.array(SIGNER70.parents)

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.signal import butter, sosfiltfilt
 
 from signer_lib.experts.blending import from_directions, to_directions
 from signer_lib.pose import SIGNER70, PoseSequence
+from signer_lib.pose.motion import minimum_jerk, zero_phase
 
 WRISTS = [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]
 SPEED = 3.2                                 # shoulder widths a second of a hand between two signs
-SHORTEST, LONGEST = 0.12, 0.55              # seconds
+SHORTEST, LONGEST = 0.12, 0.55              # seconds of a transition
+STILL = 0.2                                 # seconds at rest before and after
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,6 @@ class Span:
     stop: int
 
 
-def minimum_jerk(frames: int) -> np.ndarray:
-    """(frames,) strictly between 0 and 1: the smoothest way from rest to rest."""
-    t = np.arange(1, frames + 1) / (frames + 1)
-    return t ** 3 * (10 - 15 * t + 6 * t ** 2)
-
-
 def transition(before: np.ndarray, after: np.ndarray, fps: float, spelled: bool = False) -> np.ndarray:
     """(n, J, 3) frames between two poses (J, 3), in bone-direction space, as long as the longer way of a wrist needs at ``SPEED``.
 
@@ -41,20 +36,18 @@ def transition(before: np.ndarray, after: np.ndarray, fps: float, spelled: bool 
     """
     way = max(np.linalg.norm(after[w] - before[w]) for w in WRISTS)
     seconds = np.clip(way / SPEED, SHORTEST * (.8 if spelled else 1), LONGEST)
-    part = torch.from_numpy(minimum_jerk(max(2, round(seconds * fps)))).float()[:, None, None]
+    frames = max(2, round(seconds * fps))
+    part = torch.from_numpy(minimum_jerk(np.arange(1, frames + 1) / (frames + 1))).float()[:, None, None]
     (d0, l0), (d1, l1) = to_directions(torch.from_numpy(before)), to_directions(torch.from_numpy(after))
     mixed = d0 * (1 - part) + d1 * part
     unit = mixed / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-8)
     return from_directions(unit, l0 * (1 - part[..., 0]) + l1 * part[..., 0]).numpy()
 
 
-def low_pass(xyz: np.ndarray, fps: float, hertz: float = 6.0) -> np.ndarray:
-    """A zero-phase Butterworth filter over bone directions, so that lengths stay what they are. (T, J, 3) -> (T, J, 3)"""
-    if len(xyz) < 16 or hertz >= fps / 2:
-        return xyz
+def low_pass(xyz: np.ndarray, fps: float) -> np.ndarray:
+    """The filter over bone directions, so that lengths stay what they are. (T, J, 3) -> (T, J, 3)"""
     direction, length = to_directions(torch.from_numpy(xyz))
-    sections = butter(2, hertz, fs=fps, output="sos")
-    smooth = torch.from_numpy(sosfiltfilt(sections, direction.numpy(), axis=0).astype(np.float32))
+    smooth = torch.from_numpy(np.ascontiguousarray(zero_phase(direction.numpy(), fps), np.float32))
     return from_directions(smooth / smooth.norm(dim=-1, keepdim=True).clamp(min=1e-8), length).numpy()
 
 
@@ -64,14 +57,19 @@ def join(signs: list[np.ndarray], rest: np.ndarray, fps: float, *, spelled: list
     signs    (T_i, J, 3) each.     spelled (n,) whether unit i continues the spelled word of unit i-1.
     pauses   (n,) seconds that the last frame of unit i is held: a pause at the end of a sentence.
     """
-    frames, spans = [np.repeat(rest[None], round(.16 * fps), 0)], []
-    add = lambda part, unit: (frames.append(part), spans.append(Span(unit, sum(map(len, frames[:-1])), sum(map(len, frames)))))
-    spans.append(Span(None, 0, len(frames[0])))
+    frames, spans = [], []
+
+    def add(part: np.ndarray, unit: int | None) -> None:
+        start = spans[-1].stop if spans else 0
+        frames.append(part)
+        spans.append(Span(unit, start, start + len(part)))
+
+    add(np.repeat(rest[None], round(STILL * fps), 0), None)
     for i, sign in enumerate(signs):
         add(transition(frames[-1][-1], sign[0], fps, spelled[i]), None)
         add(sign, i)
         if pauses[i]:
             add(np.repeat(sign[-1:], round(pauses[i] * fps), 0), None)
     add(transition(frames[-1][-1], rest, fps), None)
-    add(np.repeat(rest[None], round(.2 * fps), 0), None)
+    add(np.repeat(rest[None], round(STILL * fps), 0), None)
     return PoseSequence(low_pass(np.concatenate(frames).astype(np.float32), fps), fps), spans

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from signer_lib.errors import SignerError
 from signer_lib.pose import PoseSequence
+from signer_lib.pose.motion import minimum_jerk
 from signer_lib.prior.kinematics import MIRROR, PALM_DEPTH, SPACE_PLACES, Body, hand_frame, load_body, put_arm, unit
 from signer_lib.prior.phonology import LEXICON, Base, Sign, handshapes_of, load_handshapes, load_signs
 from signer_lib.prior.strict import vector
@@ -47,11 +48,6 @@ CITATION = Variant("citation")
 REDUCED = Variant("reduced", speed=1.3, size=0.7, raise_=-0.06)
 EMPHATIC = Variant("emphatic", speed=0.8, size=1.3, raise_=0.04)
 VARIANTS = (CITATION, REDUCED, EMPHATIC)
-
-
-def minimum_jerk(t: np.ndarray) -> np.ndarray:
-    """Flash and Hogan's profile: 0 to 1 with no velocity or acceleration at either end."""
-    return t ** 3 * (10 - 15 * t + 6 * t ** 2)
 
 
 def eased(t: np.ndarray) -> np.ndarray:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
+from signer_lib.pose.motion import CUTOFF, zero_phase
 from signer_lib.prior.hand_fitting import KNUCKLES, fit_hand
 from signer_lib.prior.kinematics import MIRROR, Body, put_arm, smooth, unit
 from signer_lib.prior.phonology import load_handshapes
 
-CUTOFF = 6.0                                   # Hz; field practice for signing, fingers included
 ARM_DEPTH = 0.08                               # share of MediaPipe's depth of the wrist that is believed
 WRIST_DEPTHS = 0.10, 0.60                      # shoulder widths in front of the shoulders
 SIDES = {"right": ("r", np.ones(3)), "left": ("l", MIRROR)}
@@ -42,15 +41,12 @@ def fill_gaps(sequence: PoseSequence, seconds: float = 0.2) -> PoseSequence:
 
 def low_pass(sequence: PoseSequence, cutoff: float = CUTOFF) -> PoseSequence:
     """Each joint's path, wherever it is seen without a break, through a zero-phase Butterworth low-pass of ``cutoff`` Hz."""
-    if cutoff >= sequence.fps / 2:
-        return sequence
-    sos = butter(2, cutoff, fs=sequence.fps, output="sos")
     xyz = sequence.xyz.copy()
     for joint in range(len(sequence.skeleton)):
         seen = np.flatnonzero(sequence.confidence[:, joint])
         for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
-            if len(run) > 3:
-                xyz[run, joint] = sosfiltfilt(sos, xyz[run, joint], axis=0, padlen=min(9, len(run) - 1))
+            if len(run):
+                xyz[run, joint] = zero_phase(xyz[run, joint], sequence.fps, cutoff)
     return replace(sequence, xyz=xyz)
 
 
