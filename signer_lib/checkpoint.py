@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_model, save_model
+from torch import nn
 
 from signer_lib.errors import SignerError
 
 
-def save_half(state: dict[str, torch.Tensor], path: Path) -> None:
-    """Weights as 16-bit floats; tensors that share memory are stored once each (safetensors refuses aliases)."""
-    save_file({name: tensor.detach().to("cpu", torch.float16).clone().contiguous() for name, tensor in state.items()}, path)
+def save_half(model: nn.Module, path: Path) -> None:
+    """The model's weights as 16-bit floats; what two layers share is stored once."""
+    save_model(copy.deepcopy(model).half(), str(path))
+    path.chmod(0o644)                                       # safetensors makes files that only their owner can read
 
 
-def load_weights(folder: Path, name: str = "model.safetensors") -> dict[str, torch.Tensor]:
-    """Weights as fp32. Raises ``SignerError`` if the file is missing, cut short or damaged."""
+def load_weights(model: nn.Module, folder: Path, name: str = "model.safetensors") -> None:
+    """Fill the model (which stays fp32). Raises ``SignerError`` if the file is missing, cut short, damaged or of another model."""
     path = Path(folder) / name
     if not path.is_file():
         raise SignerError(f"the checkpoint {folder} has no {name}: restore it with 'git checkout -- {folder}' or train it again")
     try:
-        return {key: tensor.float() for key, tensor in load_file(path).items()}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SignerError(f"the checkpoint {path} is damaged ({error}): restore it with 'git checkout -- {path}' or train it again") from None
+        load_model(model, str(path))
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> SignerError:
+    """What to tell when a file of a checkpoint cannot be used."""
+    return SignerError(f"the checkpoint {path} is damaged ({str(error).strip().splitlines()[0][:160]}): "
+                       f"restore it with 'git checkout -- {path}' or train it again")
 
 
 def load_json(folder: Path, name: str = "config.json") -> dict:
@@ -35,4 +43,4 @@ def load_json(folder: Path, name: str = "config.json") -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SignerError(f"{path} is damaged ({error}): restore it with 'git checkout -- {path}' or train it again") from None
+        raise damaged(path, error) from None

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from signer_lib.checkpoint import load_json, load_weights, save_half
-from signer_lib.errors import SignerError
+from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
 from signer_lib.experts.blending import blend, from_directions, to_directions
 from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_features
 from signer_lib.experts.gating import Gate, Query
@@ -129,19 +128,17 @@ class SLPMoE(nn.Module):
     def save_pretrained(self, folder: Path) -> None:
         """Writes into an existing folder; see ``files.filling``."""
         (folder / "config.json").write_text(json.dumps({"d_state": self.d_state, **asdict(self.config)}, indent=2) + "\n", encoding="utf-8")
-        save_half(self.state_dict(), folder / "model.safetensors")
+        save_half(self, folder / "model.safetensors")
 
     @classmethod
     def from_pretrained(cls, folder: Path | str) -> SLPMoE:
         """Raises ``SignerError`` in one line if the folder is no checkpoint or is damaged."""
-        config, weights = load_json(folder), load_weights(folder)
+        config = load_json(folder)
         try:
-            d_state = config.pop("d_state")
-            model = cls(d_state, MoEConfig(**config))
-            model.load_state_dict(weights)
+            model = cls(config.pop("d_state"), MoEConfig(**config))
         except (TypeError, KeyError, RuntimeError) as error:
-            raise SignerError(f"the checkpoint {folder} is damaged ({str(error).splitlines()[0][:160]}): "
-                              f"restore it with 'git checkout -- {folder}' or train it again") from None
+            raise damaged(Path(folder), error) from None
+        load_weights(model, Path(folder))
         return model.eval()
 
 

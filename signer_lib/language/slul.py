@@ -14,8 +14,7 @@ from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from signer_lib.checkpoint import load_json, load_weights, save_half
-from signer_lib.errors import SignerError
+from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
 from signer_lib.language.tokenizer import SLOTS, Encoded, SignTokenizer, check_text, language_tag, sentences
 
 
@@ -62,18 +61,12 @@ class SLUL:
         """Raises ``SignerError`` in one line if the folder is no checkpoint or is damaged."""
         folder = Path(folder)
         settings, config = load_json(folder, "slul.json"), load_json(folder)
-        weights = load_weights(folder)
         try:
             tokenizer = SignTokenizer.load(folder)
             model = T5ForConditionalGeneration(T5Config(**config))
-            model.load_state_dict(weights)
-        except SignerError:
-            raise
         except Exception as error:  # tokenizers raises bare Exceptions for a broken file
-            raise SignerError(
-                f"the checkpoint {folder} is damaged ({str(error).splitlines()[0][:160]}): "
-                f"restore it with 'git checkout -- {folder}' or train it again"
-            ) from None
+            raise damaged(folder, error) from None
+        load_weights(model, folder)
         return cls(model.to(device).eval(), tokenizer, settings)
 
     def save_pretrained(self, folder: Path) -> None:
@@ -81,7 +74,7 @@ class SLUL:
         self.tokenizer.save(folder)
         (folder / "config.json").write_text(json.dumps(self.model.config.to_diff_dict(), indent=2, default=str) + "\n", encoding="utf-8")
         (folder / "slul.json").write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
-        save_half(self.model.state_dict(), folder / "model.safetensors")
+        save_half(self.model, folder / "model.safetensors")
 
     @property
     def device(self) -> torch.device:

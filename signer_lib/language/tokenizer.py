@@ -19,7 +19,8 @@ from signer_lib.errors import SignerError
 SLOTS = [f"<slot_{k}>" for k in range(32)]
 SPELLED = "fs-"
 SPECIAL = ["<pad>", "</s>", "<unk>"]
-WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'[a-z]+|[^\w\s]|_", re.IGNORECASE)   # words, clitics ('s, 'll), single marks
+CLITIC = r"'(?:s|t|m|re|ve|ll|d)\b"
+WORD = re.compile(rf"[^\W_]+(?:(?!{CLITIC})['-][^\W_]+)*|{CLITIC}|[^\w\s]|_", re.IGNORECASE)      # words, clitics, single marks
 MAX_WORDS = 200                                                             # in one text; a longer one is signed in parts
 SENTENCE_END = re.compile(r"""(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.!?])(?:\s+|["')\]]+\s+(?=["'(]?[A-Z]))""")
 LONGEST_SENTENCE = 40                                                       # words that SLUL reads at a time

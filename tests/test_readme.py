@@ -1,0 +1,63 @@
+"""What README and the cards say is what the files hold."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
+from signer_lib.language.corpus import FOLDER, read_pairs
+from signer_lib.prior.phonology import load_signs
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_first_screen_says_what_this_is_what_it_is_not_and_the_two_commands():
+    first = "\n".join(README.splitlines()[:20])
+    assert "not a translator" in first and "make sign TEXT=" in first and "make test" in first and "arXiv" in first or "arxiv" in first
+
+
+def test_the_numbers_come_from_results():
+    result = json.loads((RESULTS / "slul_nano.json").read_text())
+    for name, row in result["rows"].items():
+        assert f"| {name} | {row['bleu4']:.1f} | {row['bleu1']:.1f} | {row['exact']:.1f} |" in README
+    assert f"{result['same_glosses_in_a_prompt_percent']:.1f} %" in README
+    assert f"{result['weights']:,} weights" in README and f"{result['weights']:,} weights" in (CHECKPOINTS / "slul-nano" / "README.md").read_text()
+    assert result["rows"][list(result["rows"])[-1]]["count"] == len(read_pairs(FOLDER, "test"))
+    training = json.loads((CHECKPOINTS / "slul-nano" / "training.json").read_text())
+    assert result["settings"] == training, "the results are of another training: run signer_lib.language.report again"
+
+
+def test_counts():
+    assert f"{len(load_signs())} signs" in README and f"{len(load_signs())} signs" in (DATA / "README.md").read_text()
+    assert f"{len(read_pairs(FOLDER, 'train')):,} parallel sentences" in (DATA / "README.md").read_text()
+
+
+def test_every_data_file_has_a_card():
+    cards = (DATA / "README.md").read_text()
+    for path in DATA.rglob("*"):
+        if path.is_file() and path.name != "README.md" and "checkpoints" not in path.parts:
+            name = re.sub(r"signs_\w+", "signs_*", str(path.relative_to(DATA)))
+            stem = re.sub(r"/(dev|test)\.\w+", r"/\1.*", name)
+            assert stem in cards or name.replace(".gloss", ".text") in cards, path
+
+
+@pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([\w.]+)", README))))
+def test_every_command_of_the_readme_exists(module):
+    assert importlib.util.find_spec(module)
+
+
+def test_make_targets_and_links_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make ([a-z]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+    for link in re.findall(r"\]\((?!http|#)([^)]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_the_repository_names_no_machine():
+    for path in [*ROOT.glob("*.*"), *ROOT.glob("signer_lib/**/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("data/**/*.json*"), *ROOT.glob("notebooks/*.ipynb")]:
+        if path.is_file() and path != Path(__file__).resolve():
+            assert not re.search(r"/work/|/tmp/w|/root/", path.read_text(encoding="utf-8")), path
