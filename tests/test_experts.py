@@ -159,7 +159,7 @@ def test_choosing_has_gradients_down_to_the_query():
     config = MoEConfig(8, 8, 3, 1.0, 1, 1, 1e-3, 4, 1, 1, 1, 1)
     model = SLPMoE(6, config)
     w, pi = model(
-        torch.randn(4, 6), torch.randn(4, 6), torch.zeros(4, 2), torch.randn(4, 3, len(FEATURES)), torch.ones(4, 3, dtype=torch.bool)
+        torch.randn(4, 6), torch.randn(4, 6), torch.zeros(4, 3), torch.randn(4, 3, len(FEATURES)), torch.ones(4, 3, dtype=torch.bool)
     )
     (mixture(w, pi) ** 2).sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())

@@ -12,10 +12,10 @@ class Query(nn.Module):
     def __init__(self, d_state: int, d_query: int):
         super().__init__()
         self.norm = nn.LayerNorm(2 * d_state)
-        self.project = nn.Sequential(nn.Linear(2 * d_state + 2, d_query), nn.GELU(), nn.Linear(d_query, d_query), nn.LayerNorm(d_query))
+        self.project = nn.Sequential(nn.Linear(2 * d_state + 3, d_query), nn.GELU(), nn.Linear(d_query, d_query), nn.LayerNorm(d_query))
 
     def forward(self, states: Tensor, context: Tensor, place: Tensor) -> Tensor:
-        """states (N, d), context (N, d), place (N, 2): whether the unit is a letter, and how far into its word it stands -> q (N, d_q)"""
+        """states (N, d), context (N, d), place (N, 3): is it a letter, the first, the last of its word -> q (N, d_q)"""
         return self.project(torch.cat([self.norm(torch.cat([states, context], -1)), place], -1))
 
 

@@ -77,8 +77,8 @@ def units_of(glosses: list[str], prior: Prior) -> list[Unit]:
 
 
 def places(units: list[Unit]) -> Tensor:
-    """(n, 2): whether the unit is a letter; how far into its word it stands, 0 to 1."""
-    return torch.tensor([[float(u.of > 0), u.letter / max(u.of - 1, 1)] for u in units])
+    """(n, 3): whether the unit is a letter, the first of its word, the last of its word."""
+    return torch.tensor([[u.of > 0, u.of > 0 and u.letter == 0, u.of > 0 and u.letter == u.of - 1] for u in units], dtype=torch.float32)
 
 
 class SLPMoE(nn.Module):
@@ -94,7 +94,7 @@ class SLPMoE(nn.Module):
         self.register_buffer("phi_std", torch.ones(len(FEATURES)))
 
     def forward(self, states: Tensor, context: Tensor, place: Tensor, phi: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """states, context (N, d), place (N, 2), phi (N, C, f), mask (N, C) -> w (N, K), pi (N, K, C)"""
+        """states, context (N, d), place (N, 3), phi (N, C, f), mask (N, C) -> w (N, K), pi (N, K, C)"""
         q = self.Q(states, context, place)
         return self.G(q), self.PCN(q, (phi - self.phi_mean) / self.phi_std, mask)
 

@@ -32,4 +32,4 @@ def manner(glosses: list[str], index: int) -> str:
 
 def letter_tempo(letter: int, of: int) -> float:
     """How long a letter of a spelled word is held, relative to its citation: the first and the last longer, those between shorter."""
-    return 1.2 if letter in (0, of - 1) else 0.8
+    return 1.3 if letter in (0, of - 1) else 0.95
