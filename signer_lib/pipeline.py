@@ -105,7 +105,7 @@ class Signing:
     def plot_strip(self) -> Figure:
         """One frame from the middle of each sign and letter, side by side."""
         middles = [(span.start + span.stop) // 2 for span in self.spans if span.unit is not None]
-        return plot_strip(self.poses, middles, captions=self.captions, columns=min(6, len(middles)), size=320)
+        return plot_strip(self.poses, middles, captions=self.captions, columns=-(-len(middles) // -(-len(middles) // 6)), size=320)
 
     def plot_moment(self, frame: int) -> Figure:
         """One frame beside the gates."""

@@ -71,14 +71,14 @@ def test_directions_there_and_back(rest):
     assert torch.allclose(from_directions(*to_directions(xyz)), xyz, atol=1e-5)
 
 
-def test_a_blend_keeps_every_bone_where_a_mean_of_positions_does_not(book):
-    frames = torch.from_numpy(np.stack([c.poses.stretch(10).xyz for c in book[:2]]))
-    frames[1] = torch.from_numpy(book[1].poses.mirrored().stretch(10).xyz)
+def test_a_blend_keeps_every_bone_where_a_mean_of_positions_does_not(prior):
+    one = prior.candidates("MOTHER")[0].poses
+    frames = torch.from_numpy(np.stack([one.xyz, one.mirrored().xyz]))
     direction, length = to_directions(frames)
     mixed, mixed_length = blend(direction[None], length[None], torch.tensor([[0.5, 0.5]]))
     blended, averaged = from_directions(mixed[0], mixed_length[0]), frames.mean(0)
     bones = lambda xyz: to_directions(xyz)[1][..., BODY_AND_HANDS]
-    assert torch.allclose(bones(blended), length[0][..., BODY_AND_HANDS], atol=1e-4)
+    assert torch.allclose(bones(blended), length[0][..., BODY_AND_HANDS], atol=5e-4)
     assert bones(averaged).sum() < 0.95 * bones(blended).sum()
 
 
@@ -106,7 +106,7 @@ def test_joining_covers_every_frame_once_and_in_order(rest, book):
     assert [s.start for s in spans] == [0] + [s.stop for s in spans[:-1]] and spans[-1].stop == len(poses)
     assert [s.unit for s in spans if s.unit is not None] == [0, 1]
     assert np.isfinite(poses.xyz).all()
-    assert np.abs(np.diff(poses.xyz[:, :50], axis=0)).max() < 0.35, "a jump"
+    assert np.abs(np.diff(poses.xyz[:, :50], axis=0)).max() < 0.4, "a jump"
 
 
 def test_the_low_pass_steadies_a_shaking_hand_and_keeps_bones(rest, book):

@@ -120,7 +120,7 @@ def test_a_long_sentence_is_cut_and_loses_nothing():
         ("?!", "no words"),
         ("word " * 5000, "5,000 words and the limit is 200"),
         ("Где библиотека?", "not Cyrillic"),
-        ("図書館はどこですか", "not Cjk"),
+        ("図書館はどこですか", "not Hiragana"),
         ("a" * 60, "60 letters"),
     ],
 )

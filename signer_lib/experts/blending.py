@@ -11,7 +11,8 @@ from torch import Tensor
 
 from signer_lib.pose import SIGNER70, Skeleton
 
-FACE = SIGNER70.groups["face"]
+FACE_JOINTS = torch.zeros(len(SIGNER70), dtype=torch.bool)
+FACE_JOINTS[SIGNER70.groups["face"]] = True
 
 
 def to_directions(xyz: Tensor, skeleton: Skeleton = SIGNER70) -> tuple[Tensor, Tensor]:
@@ -33,23 +34,31 @@ def from_directions(direction: Tensor, length: Tensor, skeleton: Skeleton = SIGN
     return torch.stack([xyz[joint] for joint in range(len(skeleton))], dim=-2)
 
 
+def make_unit(direction: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
+    """Averaged directions (..., J, 3) made length 1 again. The root is a position and stays."""
+    root = (torch.tensor(skeleton.parents) < 0)[:, None]
+    return torch.where(root, direction, direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-8))
+
+
+def turn(start: Tensor, end: Tensor, part: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
+    """Directions (J, 3) turned from ``start`` to ``end`` at an even angular speed (slerp): part (T,) in [0, 1] -> (T, J, 3). The root moves straight."""
+    part = part[:, None, None]
+    angle = (start * end).sum(-1, keepdim=True).clamp(-1, 1).acos()
+    near = angle < 1e-3
+    sine = torch.where(near, torch.ones_like(angle), angle.sin())
+    straight = start * (1 - part) + end * part
+    turned = torch.where(near, straight, (((1 - part) * angle).sin() * start + (part * angle).sin() * end) / sine.clamp(min=1e-3))
+    root = (torch.tensor(skeleton.parents) < 0)[:, None]
+    return torch.where(root, straight, make_unit(turned))
+
+
 def blend(direction: Tensor, length: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """sum_c weight_c c(t) for candidates brought to one number of frames.
 
     direction (N, C, T, J, 3), length (N, C, T, J), weight (N, C) rows summing to 1 -> direction (N, T, J, 3), length (N, T, J).
     Directions are averaged and made unit again; lengths are averaged too, which changes nothing in body and hands (one signer, one
-    skeleton) and lets the face, which has no bones, move.
+    skeleton). The face has no bones: its points are averaged as offsets from the nose.
     """
-    weight = weight[:, :, None, None]
-    bone = torch.where(_face_mask(direction), direction * length[..., None], direction)     # the face: offsets; elsewhere: directions
-    mean = (weight[..., None] * bone).sum(1)
-    mean_length = (weight * length).sum(1)
-    norm = mean.norm(dim=-1, keepdim=True)
-    is_face = _face_mask(mean)
-    return mean / norm.clamp(min=1e-8), torch.where(is_face[..., 0], norm[..., 0], mean_length)
-
-
-def _face_mask(like: Tensor) -> Tensor:
-    mask = torch.zeros(like.shape[-2], 1, dtype=torch.bool)
-    mask[FACE] = True
-    return mask.expand(like.shape[:-1] + (1,))
+    bone = torch.where(FACE_JOINTS[:, None], direction * length[..., None], direction)
+    mean = torch.einsum("nc,nctjx->ntjx", weight, bone)
+    return make_unit(mean), torch.where(FACE_JOINTS, mean.norm(dim=-1), torch.einsum("nc,nctj->ntj", weight, length))

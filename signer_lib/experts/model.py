@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
-from signer_lib.experts.blending import blend, from_directions, to_directions
+from signer_lib.experts.blending import FACE_JOINTS, blend, from_directions, to_directions
 from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_features
 from signer_lib.experts.gating import Gate, Query
 from signer_lib.language.slul import GlossSentence
@@ -121,7 +121,9 @@ class SLPMoE(nn.Module):
             frames = max(2, round(float(choice.seconds[i]) * fps))
             aligned = torch.from_numpy(np.stack([c.poses.stretch(frames, fps).xyz for c in offered]))
             direction, length = blend(*(x[None] for x in to_directions(aligned)), weight[i:i + 1, :len(offered)])
-            out.append(from_directions(direction[0], length[0]).numpy())
+            bones = to_directions(torch.from_numpy(offered[0].poses.xyz[0]))[1]     # time-stretching shortened them a little
+            bones = torch.where(FACE_JOINTS, length[0], bones)
+            out.append(from_directions(direction[0], bones).numpy())
         return out
 
     # --- on disk -----------------------------------------------------------------------------------------------------

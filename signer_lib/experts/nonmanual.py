@@ -16,7 +16,7 @@ WH = {"WHO", "WHAT", "WHERE", "WHEN", "WHY", "HOW", "WHICH"}
 BROWS = [i for i, name in enumerate(SIGNER70.names) if "brow" in name]
 INNER = [i for i in BROWS if SIGNER70.names[i].endswith(("_0", "_1"))]
 NOSE = SIGNER70.index("nose")
-RAISE, LOWER = 0.045, 0.03              # shoulder widths
+RAISE, LOWER = 0.045, 0.018             # shoulder widths
 EASE = 0.2                              # seconds
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from signer_lib.experts.blending import from_directions, to_directions
+from signer_lib.experts.blending import from_directions, make_unit, to_directions, turn
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.motion import minimum_jerk, zero_phase
 
 WRISTS = [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]
 SPEED = 3.2                                 # shoulder widths a second of a hand between two signs
-SHORTEST, LONGEST = 0.12, 0.55              # seconds of a transition
+SHORTEST, LONGEST = 0.12, 0.70              # seconds of a transition
 STILL = 0.2                                 # seconds at rest before and after
 
 
@@ -37,18 +37,16 @@ def transition(before: np.ndarray, after: np.ndarray, fps: float, spelled: bool 
     way = max(np.linalg.norm(after[w] - before[w]) for w in WRISTS)
     seconds = np.clip(way / SPEED, SHORTEST * (.8 if spelled else 1), LONGEST)
     frames = max(2, round(seconds * fps))
-    part = torch.from_numpy(minimum_jerk(np.arange(1, frames + 1) / (frames + 1))).float()[:, None, None]
+    part = torch.from_numpy(minimum_jerk(np.arange(1, frames + 1) / (frames + 1))).float()
     (d0, l0), (d1, l1) = to_directions(torch.from_numpy(before)), to_directions(torch.from_numpy(after))
-    mixed = d0 * (1 - part) + d1 * part
-    unit = mixed / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-8)
-    return from_directions(unit, l0 * (1 - part[..., 0]) + l1 * part[..., 0]).numpy()
+    return from_directions(turn(d0, d1, part), l0 * (1 - part[:, None]) + l1 * part[:, None]).numpy()
 
 
 def low_pass(xyz: np.ndarray, fps: float) -> np.ndarray:
     """The filter over bone directions, so that lengths stay what they are. (T, J, 3) -> (T, J, 3)"""
     direction, length = to_directions(torch.from_numpy(xyz))
     smooth = torch.from_numpy(np.ascontiguousarray(zero_phase(direction.numpy(), fps), np.float32))
-    return from_directions(smooth / smooth.norm(dim=-1, keepdim=True).clamp(min=1e-8), length).numpy()
+    return from_directions(make_unit(smooth), length).numpy()
 
 
 def join(signs: list[np.ndarray], rest: np.ndarray, fps: float, *, spelled: list[bool], pauses: list[float]) -> tuple[PoseSequence, list[Span]]:
