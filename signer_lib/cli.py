@@ -104,7 +104,7 @@ def doctor() -> None:
         problems += not there
         typer.echo(f"{what:<18}{path.relative_to(ROOT) if there else f'MISSING: type  {mend}'}")
     built = sorted(cache_dir().glob("prior-*"), key=lambda path: path.stat().st_mtime)
-    typer.echo(f"{'pose prior':<18}{built[-1] if built else 'not built yet: the first sign builds it (about a minute)'}")
+    typer.echo(f"{'pose prior':<18}{built[-1] if built else 'not built yet: the first sign builds it (less than a minute)'}")
     typer.echo(
         f"{'real data':<18}{signer_data() or 'none: set SIGNER_DATA to a folder; tests that need it are skipped, notebooks show stored results'}"
     )

@@ -41,7 +41,7 @@ def make_unit(direction: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
 
 
 def turn(start: Tensor, end: Tensor, part: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
-    """Directions (J, 3) turned from ``start`` to ``end`` at an even angular speed (slerp): part (T,) in [0, 1] -> (T, J, 3). The root moves straight."""
+    """Directions (J, 3) turned from ``start`` to ``end`` at an even angular speed (slerp), the root straight: part (T,) -> (T, J, 3)."""
     part = part[:, None, None]
     angle = (start * end).sum(-1, keepdim=True).clamp(-1, 1).acos()
     near = angle < 1e-3
