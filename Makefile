@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 TEXT   ?= Hello, my name is Sam. Where is the library?
+# TEXT as it was typed: make would read "$5" as a variable
+override TEXT := $(value TEXT)
 export HF_HUB_OFFLINE := 1
 export TEXT OUT
 
@@ -30,7 +32,7 @@ doctor: $(VENV)/.core  ## what is installed, shipped and missing
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed; name it: make PYTHON=python3.12 ...") if not (3, 11) <= sys.version_info < (3, 14) else None'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a few minutes, once"

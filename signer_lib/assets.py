@@ -16,7 +16,3 @@ def cache_dir() -> Path:
     return Path(os.environ.get("SIGNER_CACHE") or ROOT / ".cache")
 
 
-def signer_data() -> Path | None:
-    """The folder of real data for measuring: ``$SIGNER_DATA``, or ``../shared/data`` beside the project. None where there is none."""
-    folder = Path(os.environ.get("SIGNER_DATA") or ROOT.parent / "shared" / "data")
-    return folder if folder.is_dir() else None

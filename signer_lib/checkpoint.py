@@ -32,15 +32,20 @@ def load_weights(model: nn.Module, folder: Path, name: str = "model.safetensors"
 
 def damaged(path: Path, error: Exception) -> SignerError:
     """What to tell when a file of a checkpoint cannot be used."""
-    return SignerError(f"the checkpoint {path} is damaged ({str(error).strip().splitlines()[0][:160]}): "
+    return SignerError(f"the checkpoint {path} is damaged ({(str(error).strip() or type(error).__name__).splitlines()[0][:160]}): "
                        f"restore it with 'git checkout -- {path}' or train it again")
 
 
-def load_json(folder: Path, name: str = "config.json") -> dict:
+def load_json(folder: Path, name: str = "config.json", keys: tuple[str, ...] = ()) -> dict:
+    """A file's mapping. Raises ``SignerError`` if it is missing, no JSON, or lacks one of ``keys``."""
     path = Path(folder) / name
     if not path.is_file():
         raise SignerError(f"{folder} is not a checkpoint: it has no {name}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise damaged(path, error) from None
+    missing = [key for key in keys if key not in values] if isinstance(values, dict) else ["a mapping of settings"]
+    if missing:
+        raise damaged(path, ValueError(f"it lacks {missing[0]}"))
+    return values

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, signer_data
-from signer_lib.errors import SignerError
+from signer_lib.assets import ROOT, cache_dir
+from signer_lib.errors import SignerError, run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +30,7 @@ app = typer.Typer(
 def sign(
     text: Annotated[str, typer.Argument(help='One or more English sentences, for example "Where is the library?"')],
     out: Annotated[Path | None, typer.Option(help="Folder for the four files. Default: out/<the first words of the text>")] = None,
-    seed: Annotated[int, typer.Option(help="Written to report.json; the same text and seed give the same files.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Kept in report.json; the same seed gives the same video.")] = 0,
     size: Annotated[int, typer.Option(min=128, max=2048, help="Width and height of the video in pixels.")] = 512,
     captions: Annotated[bool, typer.Option(help="Write the gloss below the signer.")] = True,
 ) -> None:
@@ -45,6 +44,8 @@ def sign(
     from signer_lib.language.tokenizer import check_text
 
     check_text(text)
+    if size % 2:
+        raise SignerError(f"a video has an even number of pixels: use --size {size + 1}")
     from signer_lib.pipeline import StableSignerPipeline, slug  # torch loads here, after the cheap checks
 
     out = out or Path("out") / slug(text)
@@ -54,62 +55,55 @@ def sign(
     spelled = [row["gloss"] for row in signing.gloss_spans if row["source"] == "fingerspelling"]
     typer.echo(" ".join(signing.glosses))
     typer.echo(f"{len(signing.glosses)} glosses, {len(spelled)} fingerspelled, {signing.poses.duration:.1f} s of video")
+    if left_out := [word for sentence in signing.sentences for word in sentence.unsigned]:
+        typer.echo(f"no gloss was found for: {', '.join(left_out)}")
     for path in paths.values():
         typer.echo(path)
+
+
+NEEDED = (
+    *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate"),
+    *("pose-format", "spoken-to-signed", "matplotlib", "av"),
+)
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "diffusers": "diffusion"}
+SHIPPED = {
+    "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
+    "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",
+    "data/lexicon/handshapes.yaml": "git checkout -- data",
+    "data/corpus/train.text": "git checkout -- data",
+    "data/signers/default.yaml": "git checkout -- data",
+}
 
 
 @app.command()
 def doctor() -> None:
     """Tell what is installed, what is shipped, what is missing, and what to type to mend it."""
+    missing = 0
+    typer.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    for name in NEEDED:
+        missing += _version(name) is None
+        typer.echo(f"  {name:<18}{_version(name) or 'MISSING: type  pip install -c constraints.txt -e .'}")
+    for name, extra in EXTRAS.items():
+        typer.echo(f"  {name:<18}{_version(name) or f'not installed: type  pip install -e .[{extra}]'}")
+    typer.echo("Device")
+    typer.echo(f"  {_device() if _version('torch') else 'unknown without torch'}")
+    typer.echo("Shipped and built")
+    for name, mend in SHIPPED.items():
+        there = (ROOT / name).is_file()
+        missing += not there
+        typer.echo(f"  {name}{'' if there else f'  MISSING: type  {mend}'}")
+    built = sorted(cache_dir().glob("prior-*"), key=lambda path: path.stat().st_mtime)
+    typer.echo(f"  {built[-1] if built else 'the pose prior is not built yet: the first sign builds it (less than a minute)'}")
+    typer.echo(f"{missing} thing(s) to mend, see MISSING above" if missing else "all is well")
+    raise typer.Exit(1 if missing else 0)
+
+
+def _device() -> str:
     import torch
 
-    typer.echo(f"Python      {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
-    device = (
-        torch.cuda.get_device_name(0)
-        if torch.cuda.is_available()
-        else "mps"
-        if torch.backends.mps.is_available()
-        else "none: everything here runs on the CPU"
-    )
-    typer.echo(f"GPU         {device}")
-    wanted = [
-        "stable-signer",
-        "torch",
-        "transformers",
-        "tokenizers",
-        "accelerate",
-        "datasets",
-        "evaluate",
-        "pose-format",
-        "spoken-to-signed",
-        "matplotlib",
-        "av",
-    ]
-    for name in wanted:
-        typer.echo(f"{name:<18}{_version(name) or 'MISSING: type  pip install -c constraints.txt -e .'}")
-    for name, extra in {"jupyterlab": "notebooks", "nbval": "test", "diffusers": "diffusion"}.items():
-        typer.echo(f"{name:<18}{_version(name) or f'not installed: type  pip install -e .[{extra}]'}")
-    problems = 0
-    for what, path, mend in (
-        ("SLUL, nano", CHECKPOINTS / "slul-nano", "python -m signer_lib.language.training --size nano --out data/checkpoints/slul-nano"),
-        (
-            "SLP-MoE, nano",
-            CHECKPOINTS / "slp-moe-nano",
-            "python -m signer_lib.experts.training --size nano --out data/checkpoints/slp-moe-nano",
-        ),
-        ("lexicon of signs", DATA / "lexicon", "git checkout -- data"),
-        ("corpus", DATA / "corpus", "git checkout -- data"),
-    ):
-        there = path.is_dir()
-        problems += not there
-        typer.echo(f"{what:<18}{path.relative_to(ROOT) if there else f'MISSING: type  {mend}'}")
-    built = sorted(cache_dir().glob("prior-*"), key=lambda path: path.stat().st_mtime)
-    typer.echo(f"{'pose prior':<18}{built[-1] if built else 'not built yet: the first sign builds it (less than a minute)'}")
-    typer.echo(
-        f"{'real data':<18}{signer_data() or 'none: set SIGNER_DATA to a folder; tests that need it are skipped, notebooks show stored results'}"
-    )
-    typer.echo("all is well" if not problems else f"{problems} thing(s) to mend, see MISSING above")
-    raise typer.Exit(1 if problems else 0)
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name(0)}, not used yet: this version runs on the CPU"
+    return "CPU"
 
 
 def _version(package: str) -> str | None:
@@ -120,15 +114,8 @@ def _version(package: str) -> str | None:
 
 
 def main() -> None:
-    """A ``SignerError`` ends in one line and exit code 2."""
-    try:
-        app()
-    except SignerError as error:
-        print(f"stable-signer: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stable-signer: stopped", file=sys.stderr)
-        sys.exit(130)
+    """``stable-signer``."""
+    run(app)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_type_hints
 
 import yaml
 
@@ -22,8 +22,10 @@ def load_config(kind: type[T], source: str | Path) -> T:
         raise SignerError(f"there is no preset '{source}': use {', '.join(p.stem for p in sorted(PRESETS.glob('*.yaml')))} or a .yaml file")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SignerError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise SignerError(f"{path} holds no settings: write one 'key: value' a line")
     names = [f.name for f in dataclasses.fields(kind)]
     for key in values:
         if key not in names:
@@ -33,4 +35,9 @@ def load_config(kind: type[T], source: str | Path) -> T:
                and f.default_factory is dataclasses.MISSING]
     if missing:
         raise SignerError(f"{path}: the key '{missing[0]}' is missing")
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        wanted = (int, float) if hints[key] is float else hints[key]
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise SignerError(f"{path}: {key} must be {'a number' if hints[key] is float else hints[key].__name__}, not {value!r}")
     return kind(**values)

@@ -20,9 +20,9 @@ def filling(folder: Path | str) -> Iterator[Path]:
     Files that are already in ``folder`` stay, but for those of the same name. Raises ``SignerError`` if it cannot be written to.
     """
     folder = Path(folder)
-    fresh = [p for p in (folder, *folder.parents) if not p.exists()]      # what we make, the deepest first
-    part, ours = None, True                                               # ours: an OSError now is about the folder, not the caller's
+    fresh, part, ours = [], None, True                                    # ours: an OSError now is about the folder, not the caller's
     try:
+        fresh = [p for p in (folder, *folder.parents) if not p.exists()]  # what we make, the deepest first
         folder.mkdir(parents=True, exist_ok=True)
         part, ours = Path(tempfile.mkdtemp(prefix=".part-", dir=folder)), False
         yield part

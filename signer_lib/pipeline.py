@@ -113,11 +113,12 @@ class Signing:
 
     def report(self) -> dict:
         """What ``report.json`` holds."""
-        return {"text": self.text, "glosses": self.glosses, "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS,
-                "models": self.models, "seed": self.seed, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
+        return {"text": self.text, "glosses": self.glosses, "words_without_gloss": [word for s in self.sentences for word in s.unsigned],
+                "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "models": self.models, "seed": self.seed,
+                "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
 
     def save(self, folder: Path | str, size: int = 512, captions: bool = True) -> dict[str, Path]:
-        """video.mp4, poses.pose, gates.png and report.json in ``folder``: all of them or none. -> name: path"""
+        """video.mp4, poses.pose, gates.png and report.json in ``folder``, moved there when all four are done. -> name: path"""
         folder = Path(folder)
         with filling(folder) as part:
             start = time.monotonic()

@@ -7,7 +7,7 @@ import pytest
 
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70
-from signer_lib.prior.compiler import CITATION, EMPHATIC, REDUCED, VARIANTS, Variant, compile_lexicon, compile_sign
+from signer_lib.prior.compiler import CITATION, EMPHATIC, REDUCED, VARIANTS, Variant, compile_sign
 from signer_lib.prior.kinematics import HEAD, MIRROR, TORSO, hand_frame, load_body
 from signer_lib.prior.phonology import Base, Movement, Sign, load_handshapes
 
@@ -175,9 +175,3 @@ def test_body_file_mistakes_are_one_line(tmp_path):
     (tmp_path / "b.yaml").write_text("name: b\nface: {}\n")
     with pytest.raises(SignerError, match="lacks 'brow'"):
         load_body(tmp_path / "b.yaml")
-
-
-def test_a_folder_compiles_in_every_variant(tmp_path):
-    (tmp_path / "signs.yaml").write_text("HI: {type: one-handed, handshape: b, palm: front, fingers: up, location: temple}\n")
-    lexicon = compile_lexicon(tmp_path, BODY)
-    assert set(lexicon) == {"HI"} and set(lexicon["HI"]) == {"citation", "reduced", "emphatic"}

@@ -116,6 +116,18 @@ def test_bad_text_ends_in_one_line_and_exit_code_2(tmp_path, text, told):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "/proc/nowhere"])
+def test_an_impossible_out_is_told(tmp_path, name):
+    done = run("sign", "Hello.", "--out", str(tmp_path / name))
+    assert done.returncode == 2 and "cannot write to" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option, told", [(("--size", "129"), "--size 130"), (("--seed", "9" * 20), "--seed")])
+def test_impossible_options_are_told(option, told):
+    done = run("sign", "Hello.", *option)
+    assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr
+
+
 def test_an_unwritable_out_is_told_before_the_work(tmp_path):
     (tmp_path / "file").write_text("in the way")
     done = run("sign", "Hello.", "--out", str(tmp_path / "file" / "out"))

@@ -82,7 +82,7 @@ def places(units: list[Unit]) -> Tensor:
 
 
 class SLPMoE(nn.Module):
-    """Query (Eq. 6), gate (Eq. 7), Pose Chosen Networks and blend (Eq. 8)."""
+    """Query (Eq. 6), gate (Eq. 7), Pose Chosen Networks [paper] and blend (Eq. 8); the sizes and features are ours [ours]."""
 
     def __init__(self, d_state: int, config: MoEConfig):
         super().__init__()
@@ -100,7 +100,7 @@ class SLPMoE(nn.Module):
 
     @torch.inference_mode()
     def choose(self, sentence: GlossSentence, prior: Prior) -> Choice:
-        """Gates and choices for one sentence."""
+        """Eq. 6-7 and the Pose Chosen Networks for one sentence. Raises ``SignerError`` for a word that cannot be spelled."""
         units = units_of(sentence.glosses, prior)
         candidates = [prior.candidates(u.name) for u in units]
         most = max(map(len, candidates))
@@ -135,7 +135,7 @@ class SLPMoE(nn.Module):
     @classmethod
     def from_pretrained(cls, folder: Path | str) -> SLPMoE:
         """Raises ``SignerError`` in one line if the folder is no checkpoint or is damaged."""
-        config = load_json(folder)
+        config = load_json(folder, keys=("d_state",))
         try:
             model = cls(config.pop("d_state"), MoEConfig(**config))
         except (TypeError, KeyError, RuntimeError) as error:
@@ -145,7 +145,7 @@ class SLPMoE(nn.Module):
 
 
 def mixture(w: Tensor, pi: Tensor) -> Tensor:
-    """sum_k w_ik pi_ikc: the weight of each candidate in the blend. (N, K), (N, K, C) -> (N, C), rows sum to 1"""
+    """Eq. 8's inner sum over the experts, sum_k w_ik pi_ikc: the weight of each candidate. [paper] (N, K), (N, K, C) -> (N, C), rows sum to 1"""
     return torch.einsum("nk,nkc->nc", w, pi)
 
 

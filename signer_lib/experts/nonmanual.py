@@ -5,6 +5,7 @@ What belongs to one sign (the head shake of NOT, the nod of YES) stands in its d
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from signer_lib.experts.refinement import Span
 from signer_lib.pose import SIGNER70, PoseSequence
 
 WH = {"WHO", "WHAT", "WHERE", "WHEN", "WHY", "HOW", "WHICH"}
+AUXILIARIES = set("am is are was were do does did have has had will would can could should may must don isn aren wasn didn doesn".split())
 BROWS = [i for i, name in enumerate(SIGNER70.names) if "brow" in name]
 INNER = [i for i in BROWS if SIGNER70.names[i].endswith(("_0", "_1"))]
 NOSE = SIGNER70.index("nose")
@@ -38,15 +40,19 @@ def brow_track(xyz: np.ndarray, amount: np.ndarray) -> np.ndarray:
     return out
 
 
+def kind_of(text: str, glosses: list[str]) -> int:
+    """-1 for a wh-question, 1 for a yes/no question, 0 otherwise. Of a prompt, the sentence in its quotes counts."""
+    asked = (re.findall(r"""["'](.{2,})["']""", text) or [text])[-1].strip()
+    if asked.endswith("?") and WH & set(glosses[-2:]):
+        return -1
+    return int(asked.endswith("?") and re.split(r"[^a-z]", asked.lower())[0] in AUXILIARIES)
+
+
 def mark(poses: PoseSequence, spans: list[Span], sentences: list[tuple[str, list[str], int]]) -> PoseSequence:
     """The sequence with the brows set. ``sentences``: for each its text, its glosses and the number of its units."""
     owned = {span.unit: span for span in spans if span.unit is not None}
     amount, first = np.zeros(len(poses)), 0
     for text, glosses, units in sentences:
-        whole = envelope(len(poses), owned[first].start, owned[first + units - 1].stop, poses.fps)
+        amount += kind_of(text, glosses) * envelope(len(poses), owned[first].start, owned[first + units - 1].stop, poses.fps)
         first += units
-        if WH & set(glosses):
-            amount -= whole
-        elif text.rstrip(" \"')]").endswith("?"):
-            amount += whole
     return replace(poses, xyz=brow_track(poses.xyz, amount))

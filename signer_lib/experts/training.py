@@ -1,4 +1,4 @@
-"""Training SLP-MoE on SLUL's frozen states and on rule-made targets (see prosody.py).
+"""Training SLP-MoE on SLUL's frozen states [paper: Alg. 1's order; ours: the loop] and on rule-made targets (see prosody.py). [ours]
 
     python -m signer_lib.experts.training --size nano --seed 1 --out data/checkpoints/slp-moe-nano
 """
@@ -19,6 +19,7 @@ from accelerate.utils import set_seed
 from torch import Tensor
 
 from signer_lib.config import load_config
+from signer_lib.errors import run
 from signer_lib.experts.blending import blend, from_directions, to_directions
 from signer_lib.experts.chooser import FEATURES, candidate_features
 from signer_lib.experts.gating import load_balance
@@ -115,7 +116,7 @@ def step(model: SLPMoE, pool: Pool, examples: Examples, rows: Tensor, config: Mo
 def train(config: MoEConfig, out: Path, seed: int, sentences: int = 1500) -> SLPMoE:
     """Trains on the states of ``sentences`` corpus sentences; writes weights, log and settings to ``out``."""
     set_seed(seed)
-    accelerator, slul, prior = Accelerator(), load_slul(), Prior.open()
+    accelerator, slul, prior = Accelerator(cpu=True), load_slul(), Prior.open()      # nano: a few minutes on a CPU
     texts = [text for text, _ in random.Random(seed).sample(read_pairs(FOLDER, "train"), sentences)]
     found = [s for i in progress(range(0, len(texts), 64), "states") for s in slul.translate(texts[i:i + 64], beams=1)]
     pool = make_pool(prior, config.frames)
@@ -157,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

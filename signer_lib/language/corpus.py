@@ -1,6 +1,6 @@
 """Parallel corpora: folders of ``{train,dev,test}.text`` and ``.gloss``, one sentence a line. And the making of our own. [ours]
 
-    python -m signer_lib.language.corpus --pairs 16000 --seed 1
+    python -m signer_lib.language.corpus --pairs 30000 --seed 1
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from signer_lib.assets import DATA
-from signer_lib.errors import SignerError
+from signer_lib.errors import SignerError, run
 from signer_lib.files import filling
 from signer_lib.language.lexicon import load_lexicon
 from signer_lib.language.speaker import Speaker
@@ -43,12 +43,30 @@ def prompts() -> list[str]:
     return _lines(FOLDER / "prompts.txt")
 
 
+def ask(wording: str, text: str, rng: random.Random) -> str:
+    """The sentence put into a wording, as people type it: in double, single or no quotes, with or without full stop and capital."""
+    quote = rng.choices(['"', "'", ""], [6, 1, 3])[0] if '"' in wording else ""
+    bare = '"' in wording and not quote
+    if bare or (rng.random() < 0.4 and not wording.endswith("{}")):
+        text = text.rstrip(".!?" if bare else ".!")
+    if (bare or rng.random() < 0.3) and not re.match(r"I\b", text):
+        text = text[0].lower() + text[1:]
+    return wording.replace('"', quote).format(text)
+
+
+LONG_FORMS = [(r"\blet's\b", "let us"), (r"\bcan't\b", "cannot"), (r"\bwon't\b", "will not"), (r"n't\b", " not"), (r"'m\b", " am"),
+              (r"'re\b", " are"), (r"'ll\b", " will"), (r"'ve\b", " have"), (r"'d\b", " would"), (r"'s\b", " is")]
+
+
 def normalised(text: str) -> str:
-    """Lower case, letters and digits only: two texts that differ by punctuation count as the same."""
-    return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+    """Lower case, contractions written out, letters and digits only: texts that differ by no more count as the same."""
+    text = text.lower().replace("’", "'")
+    for short, long in LONG_FORMS:
+        text = re.sub(short, long, text)
+    return re.sub(r"[^a-z0-9]+", " ", text).strip()
 
 
-def make_pairs(count: int, seed: int, prompt_share: float = 0.25, avoid: set[str] = frozenset()) -> list[Pair]:
+def make_pairs(count: int, seed: int, prompt_share: float = 0.35, avoid: set[str] = frozenset()) -> list[Pair]:
     """``count`` different pairs from the grammar; a share of them put into the words of a prompt. ``avoid``: normalised texts to leave out."""
     speaker, rng, wordings = Speaker(load_lexicon(), seed), random.Random(seed), prompts()
     seen, pairs = set(avoid), []
@@ -58,8 +76,7 @@ def make_pairs(count: int, seed: int, prompt_share: float = 0.25, avoid: set[str
             continue
         seen.add(normalised(text))
         if rng.random() < prompt_share:
-            wording = rng.choice(wordings)
-            text = wording.format(text if rng.random() < .6 or wording.endswith("{}") else text.rstrip(".!"))
+            text = ask(rng.choice(wordings), text, rng)
         pairs.append((text, gloss))
     return pairs
 
@@ -73,7 +90,7 @@ def write_split(folder: Path, split: str, pairs: list[Pair]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=16000)
+    parser.add_argument("--pairs", type=int, default=30000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=FOLDER)
     args = parser.parse_args()
@@ -83,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

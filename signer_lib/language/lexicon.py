@@ -57,7 +57,7 @@ def with_s(word: str) -> str:
 
 def regular_verb(base: str) -> tuple[str, str, str, str, str]:
     """base, third person, past, participle and -ing form of a regular verb: ``study`` -> study studies studied studied studying"""
-    double = len(base) < 6 and base[-1] in "bgmnpt" and base[-2] in VOWELS and base[-3] not in VOWELS
+    double = base[-1] in "bgmnpt" and base[-2] in VOWELS and sum(letter in VOWELS for letter in base) == 1       # stop, but not open
     stem = base + base[-1] if double else base
     if base.endswith("e"):
         past, ing = base + "d", base[:-1] + "ing"

@@ -7,6 +7,8 @@ import random
 from signer_lib.language.grammar import Clause, Phrase
 from signer_lib.language.lexicon import Adjective, Lexicon, Noun, Verb, with_s
 
+WAYS = [("well", "GOOD")] * 2 + [("very well", "VERY GOOD")] * 2 + [("fast", "FAST"), ("slowly", "SLOW"), ("a lot", "MANY")]
+
 
 class Meanings:
     """Draws what can be meant; ``speaker.Speaker`` says it."""
@@ -103,7 +105,7 @@ class Meanings:
         if roll < 0.5:
             return Phrase(joined(adj[0], noun.plural), spelled(noun.plural) + adj[1], "plural", kind=noun.kind)
         head = joined(adj[0], noun.singular)
-        article = "an" if head[0].lower() in "aeio" else "a"
+        article = "an" if head[0].lower() in "aeiou" else "a"
         if noun.gloss in ("PICTURE", "STORY") and self.chance(0.5):
             of = self.pick([self.name, lambda: self.phrase(["animal", "family", "person"], 0, 0.8)])()
             return Phrase(
@@ -126,6 +128,8 @@ class Meanings:
         if roll < 0.80:
             first, second = self.phrase(["family"], 0), self.pick([self.name(), self.phrase(["family", "person"], 0, 1)])
             return Phrase(f"{first.english} and {second.english}", first.gloss + ["AND"] + second.gloss, "plural", True, kind="person")
+        if roll < 0.815:
+            return self.listed([self.name() for _ in range(self.pick([2, 3, 3, 4]))])
         if roll < 0.83:  # "my friend Tom"
             who, name = self.phrase(["family"], 0, 1), self.name()
             return Phrase(f"{who.english} {name.english}", who.gloss + name.gloss, "singular", True, kind="person")
@@ -138,6 +142,14 @@ class Meanings:
                 ]
             )
         return self.phrase(["person", "family"], 0.2, 0.8)
+
+    def listed(self, phrases: list[Phrase]) -> Phrase:
+        """"bread, milk and two eggs": commas are not signed, the last AND or OR is."""
+        word, sign = self.pick([("and", "AND"), ("and", "AND"), ("or", "OR")])
+        *most, last = phrases
+        comma = "," if len(most) > 1 and self.chance(0.3) else ""
+        return Phrase(f"{', '.join(p.as_object for p in most)}{comma} {word} {last.as_object}",
+                      [g for p in most for g in p.gloss] + [sign] + last.gloss, "plural", all(p.definite for p in phrases), kind=last.kind)
 
     def place(self) -> tuple[str, list[str]]:
         if self.chance(0.15):
@@ -216,13 +228,13 @@ class Meanings:
         elif c.tense == "present" and not c.predicate and not c.negative and not c.chain and self.chance(0.1):
             c.frequency = self.pick(list(self.raw["frequency"].items()))
         if not c.negative and self.chance(0.06):
-            c.ending = self.pick([("too", "ALSO"), ("also", "ALSO"), ("again", "AGAIN")])
+            c.ending = self.pick([("too", "ALSO"), ("also", "ALSO"), ("again", "AGAIN"), ("here", "IX-LOC"), ("there", "IX-LOC")])
         elif (
             c.verb
             and not c.chain
             and self.chance(0.1 if c.verb.gloss in ("SIGN", "SLEEP", "WORK", "TALK", "COOK", "DRIVE", "PLAY", "READ", "WRITE") else 0.02)
         ):
-            c.ending = self.pick([("well", "GOOD"), ("very well", "VERY GOOD"), ("fast", "FAST"), ("slowly", "SLOW"), ("a lot", "MANY")])
+            c.ending = self.pick(WAYS)
         return c
 
     def action(self) -> Clause:
@@ -245,15 +257,8 @@ class Meanings:
             c.object = self.pick([self.pronoun, self.name])() if person_first else self.phrase(verb.objects)
             if c.object.english == c.subject.english:
                 c.object = self.phrase(["person"], 0, 1)
-            if not c.object.pronoun and self.chance(0.08):
-                more, (word, sign) = self.phrase([c.object.kind], 0.1), self.pick([("and", "AND"), ("and", "AND"), ("or", "OR")])
-                c.object = Phrase(
-                    f"{c.object.english} {word} {more.english}",
-                    c.object.gloss + [sign] + more.gloss,
-                    "plural",
-                    c.object.definite and more.definite,
-                    kind=c.object.kind,
-                )
+            if not c.object.pronoun and self.chance(0.1):
+                c.object = self.listed([c.object, *(self.phrase([c.object.kind], 0.1) for _ in range(self.pick([1, 1, 2])))])
         elif verb.goal and self.chance(0.75):
             c.goal = self.goal(verb)
         elif verb.gloss == "TALK" and self.chance(0.6):
@@ -279,12 +284,21 @@ class Meanings:
             who = self.subject()
         else:
             who = self.phrase(["thing", "place", "vehicle", "clothes", "food", "drink", "animal", "show", "media", "class"], 0, 0.85)
+        if who.gloss == ["IX-3"] and who.english in ("this", "that", "it") and self.chance(0.6):
+            what = self.phrase(["thing", "animal", "clothes", "food", "show", "person", "vehicle"], 0.6, 0.2)  # "that is a beautiful bird"
+            if what.person == "singular":
+                return Clause(who, predicate=(what.english, what.gloss))
         if self.chance(0.12) and who.kind in ("person", "family"):
             job = self.phrase(["person"], 0.2, 0)
             if job.person == "singular" and who.person != "plural":
                 return Clause(who, predicate=(job.english, job.gloss))
         if self.chance(0.14):
             return Clause(who, predicate=("", []), place=self.place())
+        if self.chance(0.12):
+            pair = [self.adjective("person" if who.pronoun or who.kind == "family" else who.kind, "predicative") for _ in range(2)]
+            if all(pair) and pair[0] != pair[1]:  # "hungry and tired"
+                word, sign = self.pick([("and", "AND"), ("and", "AND"), ("but", "BUT"), ("or", "OR")])
+                return Clause(who, predicate=(f"{pair[0][0]} {word} {pair[1][0]}", pair[0][1] + [sign] + pair[1][1]))
         if (who.pronoun or who.kind in ("person", "family")) and self.chance(0.12):
             (word, sign), about = (
                 self.pick(list(self.raw["adjective_complements"].items())),

@@ -8,13 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import random
 import subprocess
 from pathlib import Path
 
 from signer_lib.assets import CHECKPOINTS, ROOT
+from signer_lib.errors import run
 from signer_lib.files import whole_file
-from signer_lib.language.corpus import FOLDER, prompts, read_pairs
-from signer_lib.language.slul import load_slul
+from signer_lib.language.corpus import FOLDER, ask, prompts, read_pairs
+from signer_lib.language.slul import SLUL, load_slul
+from signer_lib.language.tokenizer import SPELLED
 from signer_lib.language.training import evaluate
 from signer_lib.metrics.text import GlossBleu
 
@@ -33,14 +36,22 @@ def copying(pairs: list[tuple[str, str]]) -> dict:
     }
 
 
-def prompted(slul, pairs: list[tuple[str, str]]) -> float:
-    """The share (%) of test sentences that give the same glosses inside a prompt, each in the next wording of the list."""
-    wordings = prompts()
+def prompted(slul: SLUL, pairs: list[tuple[str, str]]) -> float:
+    """The share (%) of test sentences that give the same glosses inside a prompt, each in the next wording, quoted or not as people type."""
+    wordings, rng = prompts(), random.Random(0)
     texts = [text for text, _ in pairs]
-    asked = [wordings[i % len(wordings)].format(text) for i, text in enumerate(texts)]
-    plain = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i : i + 64])]
-    inside = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(asked[i : i + 64])]
+    asked = [ask(wordings[i % len(wordings)], text, rng) for i, text in enumerate(texts)]
+    plain = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i:i + 64])]
+    inside = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(asked[i:i + 64])]
     return 100 * sum(a == b for a, b in zip(plain, inside)) / len(texts)
+
+
+def spelled(slul: SLUL, pairs: list[tuple[str, str]]) -> float:
+    """The share (%) of the fingerspelled words of the references that come out."""
+    texts = [text for text, _ in pairs]
+    found = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i : i + 64])]
+    wanted = [(word, out) for (_, gloss), out in zip(pairs, found) for word in gloss.split() if word.startswith(SPELLED)]
+    return 100 * sum(word in out for word, out in wanted) / len(wanted)
 
 
 def main() -> None:
@@ -59,6 +70,7 @@ def main() -> None:
         "what": "hand-written English -> ASL gloss test set, data/corpus/test",
         "rows": rows,
         "same_glosses_in_a_prompt_percent": prompted(slul, pairs),
+        "fingerspelled_words_found_percent": spelled(slul, pairs),
         "weights": sum(p.numel() for p in slul.model.parameters()),
         "seed": training["seed"],
         "settings": training,
@@ -70,8 +82,9 @@ def main() -> None:
         part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, row in rows.items():
         print(f"{name:<22} BLEU-4 {row['bleu4']:5.1f}  BLEU-1 {row['bleu1']:5.1f}  exact {row['exact']:5.1f} %")
+    print(f"fingerspelled words found: {result['fingerspelled_words_found_percent']:.1f} %")
     print(f"same glosses inside a prompt: {result['same_glosses_in_a_prompt_percent']:.1f} %")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

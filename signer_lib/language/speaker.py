@@ -72,7 +72,7 @@ class Speaker(Meanings):
     def polite(self) -> Said:
         """ "Can you help me?", "Could you please ..." and "I would like ..."."""
         c = self.action()
-        while c.chain or c.verb.gloss in ("HAVE", "LIKE", "LOVE", "NEED", "WANT", "KNOW", "GRADUATE", "LIVE"):
+        while c.chain or c.modal or c.verb.gloss in ("HAVE", "LIKE", "LOVE", "NEED", "WANT", "KNOW", "GRADUATE", "LIVE"):
             c = self.action()
         c.subject, c.tense, c.time = Phrase("you", [], "plural", True, True), "present", None
         said = english(c).replace("you ", "", 1).strip()
@@ -105,10 +105,13 @@ class Speaker(Meanings):
         a.ending = a.modal = b.ending = None
         if self.chance(0.15):
             said, meaning = self.pick([("it rains", ["RAIN"]), ("it snows", ["SNOW"]), ("it is cold", ["COLD"]), ("it is hot", ["HOT"])])
-            return f"if {said} {english(b)}", ["IF"] + meaning + gloss(b), "."
+            return f"if {said}{self.pick(['', ','])} {english(b)}", ["IF"] + meaning + gloss(b), "."
         a.fronted = False
         if a.tense in ("future", "going to"):  # English says "if it rains tomorrow"
             a.tense, a.time = "present", a.time or ("tomorrow", "TOMORROW")
+        if self.chance(0.35):
+            said, meaning, mark = self.command()
+            return f"if {english(a)}, {said}", ["IF"] + gloss(a) + meaning, mark
         if self.chance(0.5):
             return f"if {english(a)}, {english(b)}", ["IF"] + gloss(a) + gloss(b), "."
         return f"{english(b)} if {english(a)}", ["IF"] + gloss(a) + gloss(b), "."
@@ -118,6 +121,14 @@ class Speaker(Meanings):
         c = Clause(who, verb)
         inner.ending = None
         inner.fronted = False
+        if self.chance(0.25):  # "tell him (that) I am busy"
+            c.verb = next(v for v in self.lex.verbs if v.gloss == "TELL")
+            c.recipient = self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 0.9)])()
+            if self.chance(0.5):
+                c.subject = Phrase("you", [], "plural", True, True)
+                said, please = english(c).replace("you ", "", 1), self.chance(0.4)
+                sign = ["PLEASE"] * please + gloss(c) + gloss(inner)
+                return f"{'please ' * please}{said} {self.pick(['that ', ''])}{english(inner)}", sign, "."
         c.tense = self.pick(["present", "present", "past"])
         c.negative = "NOT" if self.chance(0.15) else None
         return f"{english(c)} {self.pick(['that ', ''])}{english(inner)}", gloss(c) + gloss(inner), "."
@@ -218,9 +229,14 @@ class Speaker(Meanings):
     def activity(self) -> Said:
         """ "Learning ASL is easy", "It is fun to read books"."""
         verb = self.pick([v for v in self.lex.verbs if v.objects and "person" not in v.objects])
-        what, how = self.phrase(verb.objects, 0, 0.15), self.very(self.adjective("class", "predicative"))
-        sign = (what.gloss + [verb.gloss] if what.definite else [verb.gloss] + what.gloss) + how[1]
-        return self.pick([f"{verb.ing} {what.english} is {how[0]}", f"it is {how[0]} to {verb.base} {what.english}"]), sign, "."
+        what, how = self.phrase(verb.objects, 0, 0.15), self.adjective("class", "attributive")
+        how = self.very(how)
+        sign = what.gloss + [verb.gloss] if what.definite else [verb.gloss] + what.gloss
+        if self.chance(0.4):
+            return f"{verb.ing} {what.english} is {how[0]}", sign + how[1], "."
+        if self.chance(0.25):
+            return f"is it {how[0]} to {verb.base} {what.english}", how[1] + sign, "?"
+        return f"it is {how[0]} to {verb.base} {what.english}", how[1] + sign, "."
 
     def embedded(self) -> Said:
         """ "I don't know where she lives": the wh-word ends its own clause."""
@@ -312,6 +328,11 @@ class Speaker(Meanings):
         return f"{'yes' if yes else 'no'}, {english(c)}", ["YES" if yes else "NO"] + gloss(c), "."
 
     def greeted(self) -> Said:
+        if self.chance(0.25):  # "Hello, good to see you again."
+            said, meaning = self.pick([(s, g) for s, g in self.raw["idioms"].items() if s.startswith(("nice", "good to", "how are", "welcome"))])
+            again = self.chance(0.4) and said.endswith("see you")
+            opener, first = self.pick([("hello", "HELLO"), ("hi", "HELLO"), ("good morning", "GOOD MORNING"), ("good afternoon", "GOOD AFTERNOON")])
+            return f"{opener}, {said}{' again' * again}", first.split() + meaning.split() + ["AGAIN"] * again, "."
         word, sign = self.pick(
             [("hello", "HELLO"), ("hi", "HELLO"), ("sorry", "SORRY"), ("thank you", "THANK-YOU"), ("please", "PLEASE"), ("maybe", "MAYBE")]
         )
@@ -336,8 +357,8 @@ class Speaker(Meanings):
         "command": 8,
         "polite": 3,
         "joined": 8,
-        "conditional": 4,
-        "thought": 5,
+        "conditional": 5,
+        "thought": 6,
         "existence": 3,
         "naming": 4,
         "relative": 2,
@@ -345,7 +366,7 @@ class Speaker(Meanings):
         "benefit": 2,
         "idiom": 3,
         "answered": 2,
-        "greeted": 2,
+        "greeted": 3,
         "fragment": 2,
         "thanks": 1,
         "attribute": 2,
@@ -353,7 +374,7 @@ class Speaker(Meanings):
         "embedded": 2,
         "two_verbs": 3,
         "aged": 1,
-        "addressed": 2,
+        "addressed": 3,
     }
 
     def pair(self) -> tuple[str, str]:

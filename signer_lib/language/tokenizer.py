@@ -20,17 +20,21 @@ SLOTS = [f"<slot_{k}>" for k in range(32)]
 SPELLED = "fs-"
 SPECIAL = ["<pad>", "</s>", "<unk>"]
 CLITIC = r"'(?:s|t|m|re|ve|ll|d)\b"
-WORD = re.compile(rf"[^\W_]+(?:(?!{CLITIC})['-][^\W_]+)*|{CLITIC}|[^\w\s]|_", re.IGNORECASE)      # words, clitics, single marks
+WORD = re.compile(rf"\d+(?:[.,:]\d+)+|[^\W_]+(?:(?!{CLITIC})['-][^\W_]+)*|{CLITIC}|[^\w\s]|_", re.IGNORECASE)
+"""Numbers such as 3.5, words, clitics, single marks."""
 MAX_WORDS = 200                                                             # in one text; a longer one is signed in parts
-SENTENCE_END = re.compile(r"""(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.!?])(?:\s+|["')\]]+\s+(?=["'(]?[A-Z]))""")
-LONGEST_SENTENCE = 40                                                       # words that SLUL reads at a time
+ABBREVIATIONS = "".join(rf"(?<!\b{re.escape(short)})" for short in ("a.m.", "p.m.", "e.g.", "i.e.", "St.", "Prof.", "vs."))
+SENTENCE_END = re.compile(rf"""{ABBREVIATIONS}(?<=[.!?])(?:\s+|["')\]]+\s+(?=["'(]?[A-Z]))""", re.IGNORECASE)
+LONGEST_SENTENCE = 30                                                       # words that SLUL reads at a time; fewer than there are slots
 PROPER = {"English", "Deaf", "Hearing", "Mom", "Dad", "Mum", "Grandma", "Grandpa", "Doctor", "Thanksgiving"} | {
     day + s for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday") for s in ("", "s")}
 """Words written with a capital that are no names to spell."""
 
 
-PLAIN = str.maketrans(dict(zip("‘’“”«»–—…", "''\"\"\"\"--.")) | {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "Ae", "œ": "oe",
-                       "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"})       # letters that no accent can be taken from
+PLAIN = str.maketrans(dict.fromkeys("‘’ʻʼ´`", "'") | dict.fromkeys("“”«»", '"') | {"…": ".", "⁄": " "} | dict.fromkeys("–—―", " - ") | {
+    "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D",
+    "þ": "th", "Þ": "Th", "ı": "i", "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ŋ": "ng", "Ŋ": "Ng"})      # letters that no accent can be taken from
+TITLES = {r"\bDr\.?\s+(?=[A-Z])": "Doctor ", r"\b(?:Mr|Mrs|Ms)\.?\s+(?=[A-Z])": ""}
 
 
 def language_tag(language: str) -> str:
@@ -39,18 +43,21 @@ def language_tag(language: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Typographic quotes and dashes made plain, accents taken off, emoji and other symbols dropped."""
-    text = text.translate(PLAIN)
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join("".join(c for c in text if unicodedata.category(c)[0] in "LNPZ" or c.isspace()).split())
+    """Typographic marks and digits made plain, accents taken off, titles written out, emoji and other symbols dropped."""
+    text = unicodedata.normalize("NFKD", text.translate(PLAIN)).translate(PLAIN)
+    kept = (str(unicodedata.digit(c, c)) if unicodedata.category(c)[0] in "LNPZ" else " " for c in text if not unicodedata.combining(c))
+    text = " ".join("".join(kept).split())
+    for title, word in TITLES.items():
+        text = re.sub(title, word, text)
+    return text
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, cut after ``.``, ``!`` and ``?``; a title such as "Dr." does not end one.
+    """The sentences of a text, cut after ``.``, ``!``, ``?`` and at the end of a line; "Dr." or "a.m." does not end one.
 
     A sentence of more than ``LONGEST_SENTENCE`` words is cut again, at its commas if it has any.
     """
-    parts = re.split(SENTENCE_END, plain(text))
+    parts = [part for line in text.splitlines() for part in re.split(SENTENCE_END, plain(line))]
     short = [piece for part in parts for piece in ([part] if len(part.split()) <= LONGEST_SENTENCE else re.split(r"(?<=[,;:])\s+", part))]
     cut = [" ".join(words[i:i + LONGEST_SENTENCE]) for words in map(str.split, short) for i in range(0, len(words), LONGEST_SENTENCE)]
     return [part for part in cut if any(c.isalnum() for c in part)]
@@ -61,10 +68,10 @@ def check_text(text: str) -> str:
     words = [word for word in plain(text).split() if any(c.isalnum() for c in word)]
     if not words:
         raise SignerError('there are no words to sign: give an English sentence, for example "Where is the library?"')
-    foreign = {c for c in "".join(words) if c.isalpha() and "LATIN" not in unicodedata.name(c, "")}
+    foreign = sorted({c for c in "".join(words) if c.isalnum() and not c.isascii()})
     if foreign:
-        script = unicodedata.name(min(foreign)).split()[0].title()
-        raise SignerError(f"this model reads English in Latin letters, not {script} ('{min(foreign)}'): write the sentence in English")
+        name = unicodedata.name(foreign[0], "an unknown sign").title()
+        raise SignerError(f"this model reads English in Latin letters, not '{foreign[0]}' ({name}): write the sentence in English")
     if len(words) > MAX_WORDS:
         raise SignerError(f"the text has {len(words):,} words and the limit is {MAX_WORDS}: sign it in parts")
     longest = max(words, key=len)
@@ -118,10 +125,12 @@ class SignTokenizer:
     def encode_words(self, text: str) -> Encoded:
         """Lower-cased words with marks set apart; a word that the corpus does not explain, or a name, becomes a slot."""
         found, out, slots = WORD.findall(plain(text)), [], []
-        shouting = text.isupper()
+        capitals = [word[0].isupper() for word in found[1:] if word[0].isalpha() and word != "I"]
+        titled = text.isupper() or (len(capitals) > 2 and sum(capitals) > 0.7 * len(capitals))      # then a capital says nothing
         for place, word in enumerate(found):
             inside = place > 0 and found[place - 1][-1] not in ".!?\"':"
-            named = inside and word[0].isupper() and word != "I" and not shouting and word not in PROPER
+            shouted = len(word) > 1 and word.isupper()
+            named = inside and word[0].isupper() and not shouted and word != "I" and not titled and word not in PROPER
             if word[0].isalnum() and (word.lower() not in self.known or named):
                 if word.upper() not in slots and len(slots) < len(SLOTS):
                     slots.append(word.upper())
@@ -133,13 +142,7 @@ class SignTokenizer:
 
     # --- gloss side --------------------------------------------------------------------------------------------------
     @staticmethod
-    def hide(gloss: str, words: list[str]) -> str:
-        """``fs-SAM`` -> the slot of SAM, for the words that have one."""
-        names = {SPELLED + word: slot for word, slot in zip(words, SLOTS)}
-        return " ".join(names.get(token, token) for token in gloss.split())
-
-    @staticmethod
     def show(tokens: list[str], words: list[str]) -> list[str]:
-        """The slots -> ``fs-WORD``. A slot that the text does not have is dropped."""
+        """Glosses as they are; the slots -> ``fs-WORD``."""
         names = {slot: SPELLED + word for word, slot in zip(words, SLOTS)}
-        return [names.get(token, token) for token in tokens if token not in SLOTS or token in names]
+        return [names.get(token, token) for token in tokens]

@@ -19,12 +19,15 @@ from torch.nn.functional import cross_entropy
 from transformers import Adafactor, get_cosine_schedule_with_warmup
 
 from signer_lib.config import load_config
+from signer_lib.errors import run
 from signer_lib.files import filling
 from signer_lib.language.corpus import FOLDER, Pair, read_pairs
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import SLOTS, SPELLED, Encoded, SignTokenizer
 from signer_lib.metrics.text import GlossBleu
 from signer_lib.progress import progress
+
+OFTEN_LEFT_OUT = {"the", "a", "an", ",", ".", "?", "!"}         # people who type in haste drop these
 
 
 @dataclass
@@ -46,20 +49,19 @@ class SlulConfig:
 
 
 def loss_slul(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Eq. 2 [secondary]: L_SLUL = - sum_t log p(g_t | g_<t, H), here the mean over tokens. logits (B, T, V), labels (B, T), -100 = padding."""
+    """Eq. 2 [secondary]: L_SLUL = - sum_t log p(g_t | g_<t, H), here the mean over tokens; ``smoothing`` of the labels is ours [ours].
+
+    logits (B, T, V), labels (B, T) with -100 for padding -> ()
+    """
     return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100, label_smoothing=smoothing)
 
 
 def shuffle_slots(encoded: Encoded, gloss: str, rng: random.Random, drop: float) -> tuple[str, str]:
-    """A training example: slots renumbered at random, so that every slot token learns to be copied; now and then a known word made unknown.
-
-    A word is only hidden where it has no gloss of its own to lose: names and fingerspelled words already are slots, so ``drop``
-    adds slots for words that the glosses leave out (articles, prepositions), which teaches the model to look at the rest.
-    """
+    """A training example [ours]: slots renumbered, so that all learn to be copied; marks and articles dropped at rate ``drop``."""
     chosen = rng.sample(SLOTS, len(encoded.words))
     rename = dict(zip(SLOTS, chosen)) | {SPELLED + word: slot for word, slot in zip(encoded.words, chosen)}
     words = [rename.get(token, token) for token in encoded.text.split()]
-    words = [w for w in words if not (w in ("the", "a", "an", "please", ",", ".", "?", "!") and rng.random() < drop)]
+    words = [w for w in words if not (w in OFTEN_LEFT_OUT and rng.random() < drop)]
     return " ".join(words), " ".join(rename.get(token, token) for token in gloss.split())
 
 
@@ -142,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -79,11 +79,3 @@ class PoseSequence:
         """The same movement by a signer of the other handedness."""
         swap = self.skeleton.mirror
         return replace(self, xyz=self.xyz[:, swap] * np.float32([-1, 1, 1]), confidence=self.confidence[:, swap])
-
-    @staticmethod
-    def concatenate(parts: list[PoseSequence]) -> PoseSequence:
-        """The parts one after another; all must share frame rate and skeleton."""
-        first = parts[0]
-        if any(p.fps != first.fps or p.skeleton is not first.skeleton for p in parts):
-            raise SignerError("only sequences of one frame rate and one skeleton can be joined: resample them first")
-        return replace(first, xyz=np.concatenate([p.xyz for p in parts]), confidence=np.concatenate([p.confidence for p in parts]))

@@ -8,9 +8,7 @@ A circle that sets off sideways starts at its top, or on the floor at its far en
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -18,8 +16,8 @@ from scipy.spatial.transform import Rotation
 from signer_lib.errors import SignerError
 from signer_lib.pose import PoseSequence
 from signer_lib.pose.motion import minimum_jerk
-from signer_lib.prior.kinematics import MIRROR, PALM_DEPTH, SPACE_PLACES, Body, hand_frame, load_body, put_arm, unit
-from signer_lib.prior.phonology import LEXICON, Base, Sign, handshapes_of, load_handshapes, load_signs
+from signer_lib.prior.kinematics import MIRROR, PALM_DEPTH, SPACE_PLACES, Body, hand_frame, put_arm, unit
+from signer_lib.prior.phonology import Base, Sign, load_handshapes
 from signer_lib.prior.strict import vector
 
 USUAL_SIZE = {"straight": 0.22, "arc": 0.3, "circle": 0.1, "tap": 0.12, "zigzag": 0.25, "none": 0.0}
@@ -286,12 +284,3 @@ def compile_sign(sign: Sign, body: Body, variant: Variant = CITATION, fps: float
     _put_face(poses, sign.face, t)
     sequence = PoseSequence(poses, fps)
     return sequence if variant.handed == "right" else sequence.mirrored()
-
-
-def compile_lexicon(folder: Path = LEXICON, body: Body | None = None, variants: Iterable[Variant] = VARIANTS,
-                    fps: float = 25) -> dict[str, dict[str, PoseSequence]]:
-    """Every sign of a folder: gloss -> variant name -> sequence. Left out, ``body`` is the default signer."""
-    body = body or load_body()
-    handshapes = handshapes_of(folder)
-    return {gloss: {v.name: compile_sign(sign, body, v, fps, handshapes) for v in variants}
-            for gloss, sign in load_signs(folder).items()}

@@ -62,7 +62,8 @@ def fingerprint(lexicon: Path, body: Body) -> str:
     """What the table depends on, as 16 hexadecimal digits: lexicon, body, the package of the letters, the code."""
     digest = hashlib.sha256(metadata.version("spoken-to-signed").encode())
     code = Path(__file__).parent
-    for path in [*sorted(Path(lexicon).glob("*.yaml")), *sorted(code.glob("*.py")), *sorted((code.parent / "pose").glob("*.py"))]:
+    described = [LEXICON / "handshapes.yaml", *sorted(Path(lexicon).glob("*.yaml"))]
+    for path in [*described, *sorted(code.glob("*.py")), *sorted((code.parent / "pose").glob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     for value in asdict(body).values():
         digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
@@ -145,7 +146,7 @@ class Prior:
         """
         body = body or load_body()
         path = Path(folder or cache_dir()) / f"prior-{fingerprint(lexicon, body)}"
-        if not path.is_dir():
+        if not os.path.isdir(path):                               # unlike Path.is_dir, False where it may not look
             build_prior(path, lexicon, body)
         try:
             table = datasets.load_from_disk(str(path))

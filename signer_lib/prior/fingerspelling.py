@@ -29,7 +29,7 @@ MOVING = {"J": "i", "Z": "1"}                             # letters that move, a
 PLACE = np.array([-0.62, 0.10])                           # x, y of the palm's centre: beside the face, in front of the shoulder
 STRAYING = 0.25                                           # share of its distance from there that a letter keeps
 DIGITS = ("O", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")      # zero is signed like the letter
-SKIPPED = set("-'’‘`´")
+SKIPPED = set("-'’‘`´.,:")
 PREFIX = "fs-"
 
 

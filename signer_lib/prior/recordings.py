@@ -1,7 +1,7 @@
 """The rules that make a recorded pose stable: one signer's bones, no jitter, nothing half-seen. [ours]
 
 Written for MediaPipe's image landmarks, where x and y can be trusted, the depth inside a hand is fair, and the depth of the arms
-is far too large and noisy. Pure functions on ``PoseSequence``; ``stabilise`` applies them in order.
+is far too large and noisy. Pure functions on ``PoseSequence``.
 """
 
 from __future__ import annotations
@@ -126,10 +126,3 @@ def movement_span(sequence: PoseSequence, side: str = "right", still: float = 0.
     fastest = start + int(speed[start:start + round(0.8 * sequence.fps)].argmax())
     quiet = np.flatnonzero(speed[fastest:] < still)
     return slice(start, fastest + int(quiet[0]) + 1 if len(quiet) else len(sequence))
-
-
-def stabilise(sequence: PoseSequence, body: Body, handshape: np.ndarray | None = None) -> PoseSequence:
-    """All rules in order; ``handshape`` (21,) degrees where it is known. Raises ``SignerError`` if neither hand is ever seen."""
-    if not any(np.isfinite(sequence.group(f"{side}_hand")).all((1, 2)).any() for side in SIDES):
-        raise SignerError("no frame of this recording shows a whole hand: choose another one")
-    return rest_unseen(constant_bones(low_pass(fill_gaps(sequence)), body, handshape), body)
