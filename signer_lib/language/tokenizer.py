@@ -23,8 +23,9 @@ CLITIC = r"'(?:s|t|m|re|ve|ll|d)\b"
 WORD = re.compile(rf"\d+(?:[.,:]\d+)+|[^\W_]+(?:(?!{CLITIC})['-][^\W_]+)*|{CLITIC}|[^\w\s]|_", re.IGNORECASE)
 """Numbers such as 3.5, words, clitics, single marks."""
 MAX_WORDS = 200                                                             # in one text; a longer one is signed in parts
-ABBREVIATIONS = "".join(rf"(?<!\b{re.escape(short)})" for short in ("a.m.", "p.m.", "e.g.", "i.e.", "St.", "Prof.", "vs."))
-SENTENCE_END = re.compile(rf"""{ABBREVIATIONS}(?<=[.!?])(?:\s+|["')\]]+\s+(?=["'(]?[A-Z]))""", re.IGNORECASE)
+ABBREVIATIONS = ("a.m.", "p.m.", "e.g.", "i.e.", "St.", "Prof.", "vs.")
+NOT_AFTER = "".join(rf"(?<!\b{re.escape(form)})" for short in ABBREVIATIONS for form in (short, short.upper()))
+SENTENCE_END = re.compile(rf"""{NOT_AFTER}(?<=[.!?])(?:\s+|["')\]]+\s+(?=["'(]?[A-Z]))""")
 LONGEST_SENTENCE = 30                                                       # words that SLUL reads at a time; fewer than there are slots
 PROPER = {"English", "Deaf", "Hearing", "Mom", "Dad", "Mum", "Grandma", "Grandpa", "Doctor", "Thanksgiving"} | {
     day + s for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday") for s in ("", "s")}

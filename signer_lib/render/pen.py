@@ -38,10 +38,10 @@ class Pen:
     def line(self, points, width, colour):
         self.tube(points, (width / 2,) * len(points), colour)
 
-    def tube(self, points, radii, colour, caps=(True, True)):
+    def tube(self, points, radii, colour, grow=0.0, caps=(True, True)):
         """A tapered tube through ``points``, rounded at the joints and at those ends that have ``caps``."""
         points = project(points, self.size).tolist()
-        radii = [r * self.unit for r in radii]
+        radii = [(r + grow) * self.unit for r in radii]
         for (ax, ay), (bx, by), ra, rb in zip(points, points[1:], radii, radii[1:]):
             dx, dy = bx - ax, by - ay
             length = math.hypot(dx, dy)
