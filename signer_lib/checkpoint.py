@@ -11,6 +11,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from signer_lib.errors import SignerError
+from signer_lib.files import filling
 
 
 def save_half(model: nn.Module, path: Path) -> None:
@@ -28,6 +29,14 @@ def load_weights(model: nn.Module, folder: Path, name: str = "model.safetensors"
         load_model(model, str(path))
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise damaged(path, error) from None
+
+
+def save_trained(model, folder: Path, log: list[dict], settings: dict) -> None:
+    """What a training leaves: the model (by its ``save_pretrained``), ``log.jsonl`` with one line an entry, ``training.json``."""
+    with filling(folder) as part:
+        model.save_pretrained(part)
+        (part / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+        (part / "training.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def damaged(path: Path, error: Exception) -> SignerError:

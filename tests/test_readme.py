@@ -24,6 +24,7 @@ def test_the_numbers_come_from_results():
     for name, row in result["rows"].items():
         assert f"| {name} | {row['bleu4']:.1f} | {row['bleu1']:.1f} | {row['exact']:.1f} |" in README
     assert f"{result['same_glosses_in_a_prompt_percent']:.1f} %" in README
+    assert f"{result['grammar']['draws']:,} draws" in README and result["grammar"]["test_sentences_made"] == 0
     assert f"{result['weights']:,} weights" in README and f"{result['weights']:,} weights" in (CHECKPOINTS / "slul-nano" / "README.md").read_text()
     assert result["rows"][list(result["rows"])[-1]]["count"] == len(read_pairs(FOLDER, "test"))
     training = json.loads((CHECKPOINTS / "slul-nano" / "training.json").read_text())

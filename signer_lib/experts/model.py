@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
 from signer_lib.experts.blending import FACE_JOINTS, blend, from_directions, to_directions
 from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_features
 from signer_lib.experts.gating import Gate, Query
 from signer_lib.language.slul import GlossSentence
 from signer_lib.prior.database import Candidate, Prior
-from signer_lib.prior.fingerspelling import spell
+from signer_lib.prior.fingerspelling import PREFIX, spell
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def units_of(glosses: list[str], prior: Prior) -> list[Unit]:
     """Glosses -> signs and letters. ``fs-SAM`` becomes S, A, M; so does a gloss that the prior does not hold."""
     units = []
     for i, gloss in enumerate(glosses):
-        if not gloss.startswith("fs-") and gloss in prior:
+        if not gloss.startswith(PREFIX) and gloss in prior:
             units.append(Unit(gloss, i))
         else:
             letters = spell(gloss)
@@ -151,7 +152,6 @@ def mixture(w: Tensor, pi: Tensor) -> Tensor:
 
 def load_slp_moe(folder: Path | str | None = None) -> SLPMoE:
     """The shipped nano model, or another folder."""
-    from signer_lib.assets import CHECKPOINTS
     return SLPMoE.from_pretrained(folder or CHECKPOINTS / "slp-moe-nano")
 
 

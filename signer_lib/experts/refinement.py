@@ -1,6 +1,6 @@
 """R of Eq. 9: one steady sequence out of single signs. Transitions between signs and a zero-phase low-pass. [ours: form]
 
-The transitions here follow rules; SLP-MoE's learned refinement takes their place in training.
+The transitions here follow rules; a learned refinement, with L_smooth, is to take their place.
 """
 
 from __future__ import annotations

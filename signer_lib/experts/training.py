@@ -18,6 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
 
+from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
 from signer_lib.errors import run
 from signer_lib.experts.blending import blend, from_directions, to_directions
@@ -26,7 +27,6 @@ from signer_lib.experts.gating import load_balance
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_vel
 from signer_lib.experts.model import MoEConfig, SLPMoE, Unit, mixture, places, units_of
 from signer_lib.experts.prosody import MANNERS, letter_tempo, manner
-from signer_lib.files import filling
 from signer_lib.language.corpus import FOLDER, read_pairs
 from signer_lib.language.slul import GlossSentence, load_slul
 from signer_lib.prior.compiler import compile_sign
@@ -118,7 +118,7 @@ def train(config: MoEConfig, out: Path, seed: int, sentences: int = 1500) -> SLP
     set_seed(seed)
     accelerator, slul, prior = Accelerator(cpu=True), load_slul(), Prior.open()      # nano: a few minutes on a CPU
     texts = [text for text, _ in random.Random(seed).sample(read_pairs(FOLDER, "train"), sentences)]
-    found = [s for i in progress(range(0, len(texts), 64), "states") for s in slul.translate(texts[i:i + 64], beams=1)]
+    found = slul.translate(texts, beams=1)
     pool = make_pool(prior, config.frames)
     held, kept = make_examples(found[:sentences // 10], prior, pool), make_examples(found[sentences // 10:], prior, pool)
     model = SLPMoE(kept.states.shape[1], config)
@@ -140,10 +140,7 @@ def train(config: MoEConfig, out: Path, seed: int, sentences: int = 1500) -> SLP
             line = {name: round(v.item(), 4) for name, v in (terms | held_out).items()}
             log.append({"step": k + 1, **line, "load": [round(x, 3) for x in load.tolist()], "minutes": round((time.monotonic() - start) / 60, 2)})
             print(json.dumps(log[-1]), flush=True)
-    with filling(out) as part:
-        accelerator.unwrap_model(model).save_pretrained(part)
-        (part / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
-        (part / "training.json").write_text(json.dumps(asdict(config) | {"seed": seed, "sentences": sentences}, indent=2) + "\n", encoding="utf-8")
+    save_trained(accelerator.unwrap_model(model), out, log, asdict(config) | {"seed": seed, "sentences": sentences})
     return model
 
 

@@ -81,6 +81,13 @@ def make_pairs(count: int, seed: int, prompt_share: float = 0.35, avoid: set[str
     return pairs
 
 
+def made_by_the_grammar(pairs: list[Pair], draws: int, seed: int) -> list[Pair]:
+    """Those of the pairs whose text the grammar makes in ``draws`` sentences: held-out sentences should not be among them."""
+    speaker = Speaker(load_lexicon(), seed)
+    made = {normalised(speaker.pair()[0]) for _ in range(draws)}
+    return [pair for pair in pairs if normalised(pair[0]) in made]
+
+
 def write_split(folder: Path, split: str, pairs: list[Pair]) -> None:
     """Both files of a split, each written whole or not at all."""
     with filling(folder) as part:

@@ -1,6 +1,6 @@
 """The scores of a trained SLUL on the hand-written test set, beside the floor of copying the text.
 
-python -m signer_lib.language.report --out results/slul_nano.json
+    python -m signer_lib.language.report --out results/slul_nano.json
 """
 
 from __future__ import annotations
@@ -15,41 +15,33 @@ from pathlib import Path
 from signer_lib.assets import CHECKPOINTS, ROOT
 from signer_lib.errors import run
 from signer_lib.files import whole_file
-from signer_lib.language.corpus import FOLDER, ask, prompts, read_pairs
-from signer_lib.language.slul import SLUL, load_slul
+from signer_lib.language.corpus import FOLDER, Pair, ask, made_by_the_grammar, prompts, read_pairs
+from signer_lib.language.slul import load_slul
 from signer_lib.language.tokenizer import SPELLED
-from signer_lib.language.training import evaluate
-from signer_lib.metrics.text import GlossBleu
+from signer_lib.language.training import evaluate, score
+
+DRAWS, DRAW_SEED = 400_000, 7  # sentences of the grammar that the test set is compared with
 
 
 def commit() -> str:
     """The commit of the code, with "+" if there are changes that it does not hold."""
-    ask = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    return ask("rev-parse", "--short", "HEAD") + ("+" if ask("status", "--porcelain", "signer_lib", "data") else "")
+    git = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "signer_lib", "data") else "")
 
 
-def copying(pairs: list[tuple[str, str]]) -> dict:
+def copied(text: str) -> str:
     """The floor: the upper-cased words of the text, without marks, as if they were glosses."""
-    copied = ["".join(c for c in text.upper() if c.isalnum() or c in " '-") for text, _ in pairs]
-    return GlossBleu().compute(predictions=copied, references=[gloss for _, gloss in pairs]) | {
-        "exact": 100 * sum(a == b for a, (_, b) in zip(copied, pairs)) / len(pairs)
-    }
+    return "".join(c for c in text.upper() if c.isalnum() or c in " '-")
 
 
-def prompted(slul: SLUL, pairs: list[tuple[str, str]]) -> float:
-    """The share (%) of test sentences that give the same glosses inside a prompt, each in the next wording, quoted or not as people type."""
+def in_prompts(texts: list[str]) -> list[str]:
+    """Each text in the next wording, quoted or not as people type."""
     wordings, rng = prompts(), random.Random(0)
-    texts = [text for text, _ in pairs]
-    asked = [ask(wordings[i % len(wordings)], text, rng) for i, text in enumerate(texts)]
-    plain = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i:i + 64])]
-    inside = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(asked[i:i + 64])]
-    return 100 * sum(a == b for a, b in zip(plain, inside)) / len(texts)
+    return [ask(wordings[i % len(wordings)], text, rng) for i, text in enumerate(texts)]
 
 
-def spelled(slul: SLUL, pairs: list[tuple[str, str]]) -> float:
+def spelled(found: list[list[str]], pairs: list[Pair]) -> float:
     """The share (%) of the fingerspelled words of the references that come out."""
-    texts = [text for text, _ in pairs]
-    found = [s.glosses for i in range(0, len(texts), 64) for s in slul.translate(texts[i : i + 64])]
     wanted = [(word, out) for (_, gloss), out in zip(pairs, found) for word in gloss.split() if word.startswith(SPELLED)]
     return 100 * sum(word in out for word, out in wanted) / len(wanted)
 
@@ -61,16 +53,20 @@ def main() -> None:
     args = parser.parse_args()
     slul, pairs = load_slul(args.model), read_pairs(FOLDER, "test")
     training = json.loads((args.model / "training.json").read_text())
+    texts = [text for text, _ in pairs]
+    found = [s.glosses for s in slul.translate(texts)]
+    inside = [s.glosses for s in slul.translate(in_prompts(texts))]
     rows = {
-        "copying the text": copying(pairs),
+        "copying the text": score([copied(text) for text in texts], pairs),
         "SLUL nano, greedy": evaluate(slul, pairs, beams=1),
-        f"SLUL nano, {slul.settings['beams']} beams": evaluate(slul, pairs),
+        f"SLUL nano, {slul.settings['beams']} beams": score([" ".join(glosses) for glosses in found], pairs),
     }
     result = {
         "what": "hand-written English -> ASL gloss test set, data/corpus/test",
         "rows": rows,
-        "same_glosses_in_a_prompt_percent": prompted(slul, pairs),
-        "fingerspelled_words_found_percent": spelled(slul, pairs),
+        "same_glosses_in_a_prompt_percent": 100 * sum(a == b for a, b in zip(found, inside)) / len(pairs),
+        "fingerspelled_words_found_percent": spelled(found, pairs),
+        "grammar": {"draws": DRAWS, "seed": DRAW_SEED, "test_sentences_made": len(made_by_the_grammar(pairs, DRAWS, DRAW_SEED))},
         "weights": sum(p.numel() for p in slul.model.parameters()),
         "seed": training["seed"],
         "settings": training,
@@ -84,6 +80,7 @@ def main() -> None:
         print(f"{name:<22} BLEU-4 {row['bleu4']:5.1f}  BLEU-1 {row['bleu1']:5.1f}  exact {row['exact']:5.1f} %")
     print(f"fingerspelled words found: {result['fingerspelled_words_found_percent']:.1f} %")
     print(f"same glosses inside a prompt: {result['same_glosses_in_a_prompt_percent']:.1f} %")
+    print(f"test sentences that the grammar makes in {DRAWS:,} draws: {result['grammar']['test_sentences_made']}")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,11 @@ from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
+from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
 from signer_lib.language.tokenizer import SLOTS, SPELLED, Encoded, SignTokenizer, check_text, language_tag, sentences
+
+BATCH = 64  # sentences decoded together
 
 
 class OnlyOwnSlots(LogitsProcessor):
@@ -113,9 +116,13 @@ class SLUL:
         """A text -> its sentences as glosses with states. Raises ``SignerError`` for a text that cannot be signed."""
         return self.translate(sentences(check_text(text)), beams)
 
-    @torch.inference_mode()
     def translate(self, texts: list[str], beams: int | None = None) -> list[GlossSentence]:
-        """Each text is one sentence; all are decoded in one batch by beam search over glosses and the text's own slots. [ours: the search]"""
+        """Any number of texts, each one sentence, ``BATCH`` at a time."""
+        return [found for i in range(0, len(texts), BATCH) for found in self._translate(texts[i : i + BATCH], beams)]
+
+    @torch.inference_mode()
+    def _translate(self, texts: list[str], beams: int | None) -> list[GlossSentence]:
+        """One batch, decoded by beam search over glosses and the texts' own slots. [ours: the search]"""
         encoded = [self.tokenizer.encode_words(text) for text in texts]
         batch = self.batch(encoded)
         H = self.encode(batch)
@@ -151,6 +158,4 @@ class SLUL:
 
 def load_slul(folder: Path | str | None = None, device: str = "cpu") -> SLUL:
     """The shipped nano model, or another folder."""
-    from signer_lib.assets import CHECKPOINTS
-
     return SLUL.from_pretrained(folder or CHECKPOINTS / "slul-nano", device)

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import Adafactor, get_cosine_schedule_with_warmup
 
+from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
 from signer_lib.errors import run
-from signer_lib.files import filling
 from signer_lib.language.corpus import FOLDER, Pair, read_pairs
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import SLOTS, SPELLED, Encoded, SignTokenizer
@@ -73,12 +73,16 @@ def bucketed(lengths: list[int], size: int, rng: random.Random) -> list[list[int
     return batches
 
 
-def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
-    """BLEU and the share of exact sentences. One JSON-ready dictionary."""
-    found = [" ".join(s.glosses) for i in range(0, len(pairs), 64) for s in slul.translate([t for t, _ in pairs[i:i + 64]], beams)]
+def score(found: list[str], pairs: list[Pair]) -> dict:
+    """BLEU and the share of exact sentences (%) of gloss sentences against the pairs' own. One JSON-ready dictionary."""
     truth = [gloss for _, gloss in pairs]
     scores = GlossBleu().compute(predictions=found, references=truth)
     return scores | {"exact": 100 * sum(a == b for a, b in zip(found, truth)) / len(truth)}
+
+
+def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
+    """``score`` of what SLUL makes of the pairs' texts."""
+    return score([" ".join(s.glosses) for s in slul.translate([text for text, _ in pairs], beams)], pairs)
 
 
 def train(config: SlulConfig, folder: Path, out: Path, seed: int, minutes: float | None = None) -> SLUL:
@@ -124,10 +128,7 @@ def train(config: SlulConfig, folder: Path, out: Path, seed: int, minutes: float
         if minutes and log[-1]["minutes"] >= minutes:
             break
     slul.model.load_state_dict(best_state)
-    with filling(out) as part:
-        slul.save_pretrained(part)
-        (part / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
-        (part / "training.json").write_text(json.dumps(asdict(config) | {"seed": seed, "pairs": len(pairs)}, indent=2) + "\n", encoding="utf-8")
+    save_trained(slul, out, log, asdict(config) | {"seed": seed, "pairs": len(pairs)})
     return slul
 
 
