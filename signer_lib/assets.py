@@ -16,3 +16,9 @@ def cache_dir() -> Path:
     return Path(os.environ.get("SIGNER_CACHE") or ROOT / ".cache")
 
 
+def signer_data() -> Path | None:
+    """Real data to measure with, never part of the project: ``$SIGNER_DATA``, or ``shared/data`` beside the project; None if absent."""
+    if named := os.environ.get("SIGNER_DATA"):
+        return Path(named)
+    beside = ROOT.parent / "shared" / "data"
+    return beside if beside.is_dir() else None

@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | doctor``, also ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | train | evaluate | doctor``, also ``python -m signer_lib``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from signer_lib.assets import ROOT, cache_dir
+from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
 from signer_lib.errors import SignerError, run
 
 app = typer.Typer(
@@ -26,6 +26,16 @@ app = typer.Typer(
 )
 
 
+trainings = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train a stage.")
+evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score a stage: one JSON line.")
+app.add_typer(trainings, name="train")
+app.add_typer(evaluations, name="evaluate")
+
+Data = Annotated[Path, typer.Option(help="A folder with train, dev and test as .text and .gloss, PHOENIX-2014T's tables, or aslg_pc12.")]
+TextExt = Annotated[str, typer.Option(help="The ending of the files with the sentences, for example de.")]
+Language = Annotated[str | None, typer.Option(help="A pair of language codes, spoken and signed, for example de-gsg. Default: guessed.")]
+
+
 @app.command()
 def sign(
     text: Annotated[str, typer.Argument(help='One or more English sentences, for example "Where is the library?"')],
@@ -33,6 +43,7 @@ def sign(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Kept in report.json; the same seed gives the same video.")] = 0,
     size: Annotated[int, typer.Option(min=128, max=2048, help="Width and height of the video in pixels.")] = 512,
     captions: Annotated[bool, typer.Option(help="Write the gloss below the signer.")] = True,
+    mode: Annotated[str, typer.Option(help='"prompt": sign what a text such as \'How do I sign "Hello"?\' asks for; "text": sign every word.')] = "prompt",
 ) -> None:
     """Sign a text: writes video.mp4, poses.pose, gates.png and report.json.
 
@@ -50,7 +61,7 @@ def sign(
 
     out = out or Path("out") / slug(text)
     with filling(out):  # an unwritable folder is told now; one that we made goes again if the work fails
-        signing = StableSignerPipeline.from_pretrained()(text, seed)
+        signing = StableSignerPipeline.from_pretrained()(text, seed, mode)
         paths = signing.save(out, size, captions)
     spelled = [row["gloss"] for row in signing.gloss_spans if row["source"] == "fingerspelling"]
     typer.echo(" ".join(signing.glosses))
@@ -59,6 +70,64 @@ def sign(
         typer.echo(f"no gloss was found for: {', '.join(left_out)}")
     for path in paths.values():
         typer.echo(path)
+
+
+@trainings.command("slul")
+def train_slul(
+    out: Annotated[Path, typer.Option(help="Folder for the model. A training that was stopped there goes on.")],
+    data: Data = DATA / "corpus",
+    text_ext: TextExt = "text",
+    language: Language = None,
+    size: Annotated[str, typer.Option(help="nano, base, or a YAML file with the settings.")] = "nano",
+    base: Annotated[str | None, typer.Option(help="Start from a T5 of the hub, such as google/flan-t5-base, or of a folder.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Train about so long instead of all epochs; scoring on dev comes on top.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 1,
+    set: Annotated[list[str] | None, typer.Option(help="Another value for a setting, for example --set weight_kl=0. May be repeated.")] = None,
+) -> None:
+    """Train SLUL, text -> glosses, on a parallel corpus: Eq. 2-5 of the paper.
+
+    Writes the model, log.jsonl and training.json. On several processes: accelerate launch --num_processes 2 -m signer_lib train slul ...
+
+    Example: stable-signer train slul --data phoenix --text-ext de --size base --minutes 20 --out out/phoenix
+    """
+    from signer_lib.config import load_config
+    from signer_lib.language.corpora import open_corpus
+
+    corpus = open_corpus(data, text_ext, language)
+    pairs = len(corpus.train), len(corpus.dev)  # a malformed file is told before torch loads
+    from signer_lib.language.training import SlulConfig, Training
+
+    config = load_config(SlulConfig, size if size.endswith((".yaml", ".yml")) else f"slul_{size}", set)
+    training = Training(config, corpus, out, seed, minutes, base)
+    training.run()
+    if training.accelerator.is_main_process:
+        best = f"dev BLEU-4 {training.state['best_bleu4']:.2f} (epoch {training.state['best_epoch']})"
+        typer.echo(f"{pairs[0]:,} pairs, {training.state['step']:,} steps, {best} -> {out}")
+
+
+@evaluations.command("slul")
+def evaluate_slul(
+    model: Annotated[Path, typer.Option(help="A trained SLUL.")] = CHECKPOINTS / "slul-nano",
+    data: Data = DATA / "corpus",
+    text_ext: TextExt = "text",
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
+    beams: Annotated[int | None, typer.Option(min=1, max=64, help="Width of the search. Default: the model's own.")] = None,
+) -> None:
+    """Score SLUL on a split: BLEU-1..4, ROUGE-L, chrF, WER, the share of exact sentences, as one JSON line with a signature.
+
+    Example: stable-signer evaluate slul --model out/phoenix --data phoenix --text-ext de --split test
+    """
+    import json
+
+    from signer_lib.language.corpora import open_corpus
+
+    pairs = open_corpus(data, text_ext).split(split)
+    from signer_lib.language.slul import SLUL
+    from signer_lib.language.training import evaluate
+
+    slul = SLUL.from_pretrained(model)
+    scores = evaluate(slul, pairs, beams)
+    typer.echo(json.dumps({"model": str(model), "data": str(data), "split": split, "beams": beams or slul.settings["beams"]} | scores))
 
 
 NEEDED = (

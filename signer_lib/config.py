@@ -15,8 +15,11 @@ PRESETS = Path(__file__).parent / "presets"
 T = TypeVar("T")
 
 
-def load_config(kind: type[T], source: str | Path) -> T:
-    """A dataclass from a preset's name (``slul_nano``) or the path of a YAML file. Raises ``SignerError`` naming file and key."""
+def load_config(kind: type[T], source: str | Path, changes: list[str] | None = None) -> T:
+    """A dataclass from a preset's name (``slul_nano``) or the path of a YAML file, with ``changes`` such as "beams=5".
+
+    Raises ``SignerError`` naming file and key.
+    """
     path = Path(source) if str(source).endswith((".yaml", ".yml")) else PRESETS / f"{source}.yaml"
     if not path.is_file():
         raise SignerError(f"there is no preset '{source}': use {', '.join(p.stem for p in sorted(PRESETS.glob('*.yaml')))} or a .yaml file")
@@ -26,6 +29,11 @@ def load_config(kind: type[T], source: str | Path) -> T:
         raise SignerError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise SignerError(f"{path} holds no settings: write one 'key: value' a line")
+    for change in changes or []:
+        key, is_sign, value = change.partition("=")
+        if not is_sign:
+            raise SignerError(f"'{change}' sets nothing: write key=value")
+        values[key.strip()] = yaml.safe_load(value)
     names = [f.name for f in dataclasses.fields(kind)]
     for key in values:
         if key not in names:

@@ -144,14 +144,16 @@ class StableSignerPipeline:
         return cls(*parts, {"slul": Path(slul).name if slul else "slul-nano", "experts": Path(experts).name if experts else "slp-moe-nano",
                             "prior": parts[1].name, "renderer": "drawn"})
 
-    def __call__(self, text: str, seed: int = 0) -> Signing:
-        """Text -> Signing. Nothing in this chain is drawn at random yet; ``seed`` is set and reported for the stages that will.
+    def __call__(self, text: str, seed: int = 0, mode: str = "prompt") -> Signing:
+        """Text -> Signing. ``mode`` "prompt" signs what a prompt asks for (a plain text as a whole), "text" every word.
+
+        Nothing in this chain is drawn at random yet; ``seed`` is set and reported for the stages that will.
 
         Raises ``SignerError`` for a text that cannot be signed.
         """
         torch.manual_seed(seed)
         clock = [time.monotonic()]
-        sentences = [s for s in self.slul.understand(text) if s.glosses]
+        sentences = [s for s in self.slul.understand(text, mode=mode) if s.glosses]
         if not sentences:
             raise SignerError(f"no glosses were found for '{text[:60]}': write a plain English sentence")
         clock.append(time.monotonic())

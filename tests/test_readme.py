@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
-from signer_lib.language.corpus import FOLDER, read_pairs
+from signer_lib.language.corpora import read_pairs
+from signer_lib.language.corpus import FOLDER
 from signer_lib.prior.phonology import load_signs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

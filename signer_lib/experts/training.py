@@ -27,7 +27,8 @@ from signer_lib.experts.gating import load_balance
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_vel
 from signer_lib.experts.model import MoEConfig, SLPMoE, Unit, mixture, places, units_of
 from signer_lib.experts.prosody import MANNERS, letter_tempo, manner
-from signer_lib.language.corpus import FOLDER, read_pairs
+from signer_lib.language.corpora import read_pairs
+from signer_lib.language.corpus import FOLDER
 from signer_lib.language.slul import GlossSentence, load_slul
 from signer_lib.prior.compiler import compile_sign
 from signer_lib.prior.database import Prior

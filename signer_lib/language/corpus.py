@@ -1,4 +1,4 @@
-"""Parallel corpora: folders of ``{train,dev,test}.text`` and ``.gloss``, one sentence a line. And the making of our own. [ours]
+"""The making of our own English -> ASL gloss corpus from the grammar, and the wordings of prompts. [ours]
 
     python -m signer_lib.language.corpus --pairs 30000 --seed 1
 """
@@ -8,50 +8,48 @@ from __future__ import annotations
 import argparse
 import random
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from signer_lib.assets import DATA
-from signer_lib.errors import SignerError, run
+from signer_lib.errors import run
 from signer_lib.files import filling
+from signer_lib.language.corpora import Pair, read_pairs
 from signer_lib.language.lexicon import load_lexicon
 from signer_lib.language.speaker import Speaker
+from signer_lib.language.tokenizer import WORD, plain
 
 FOLDER = DATA / "corpus"
-LANGUAGE = "en-ase"                     # a pair of IANA codes: spoken, signed
-Pair = tuple[str, str]                  # text, glosses separated by spaces
 
 
-def read_pairs(folder: Path | str, split: str) -> list[Pair]:
-    """The pairs of one split. Raises ``SignerError`` naming the file, and the line where one side is empty."""
-    texts, glosses = (_lines(Path(folder) / f"{split}.{side}") for side in ("text", "gloss"))
-    if len(texts) != len(glosses):
-        raise SignerError(f"{folder}: {split}.text has {len(texts)} lines but {split}.gloss has {len(glosses)}: they must be parallel")
-    for number, pair in enumerate(zip(texts, glosses), 1):
-        if not all(side.strip() for side in pair):
-            raise SignerError(f"{folder}: line {number} of {split} is empty on one side: remove the pair or fill it in")
-    return list(zip(texts, glosses))
+@dataclass
+class Prompt:
+    """``before`` + ``inside`` + ``after``: the wording around what is to be signed."""
+
+    before: str
+    inside: str
+    after: str
+
+    @property
+    def text(self) -> str:
+        return self.before + self.inside + self.after
+
+    def span(self) -> tuple[int, int]:
+        """The places of the first and the last word of ``inside`` among all words, as the tokenizer counts them."""
+        before, inside = (len(WORD.findall(plain(part))) for part in (self.before, self.inside))
+        return before, before + inside - 1
 
 
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise SignerError(f"{path} is missing: a corpus folder holds train, dev and test as .text and .gloss")
-    return path.read_text(encoding="utf-8").splitlines()
-
-
-def prompts() -> list[str]:
-    """The wordings in which somebody asks for a translation; ``{}`` stands for the sentence."""
-    return _lines(FOLDER / "prompts.txt")
-
-
-def ask(wording: str, text: str, rng: random.Random) -> str:
-    """The sentence put into a wording, as people type it: in double, single or no quotes, with or without full stop and capital."""
+def ask(wording: str, text: str, rng: random.Random) -> Prompt:
+    """The text put into a wording, as people type it: in double, single or no quotes, with or without full stop and capital."""
     quote = rng.choices(['"', "'", ""], [6, 1, 3])[0] if '"' in wording else ""
     bare = '"' in wording and not quote
     if bare or (rng.random() < 0.4 and not wording.endswith("{}")):
         text = text.rstrip(".!?" if bare else ".!")
     if (bare or rng.random() < 0.3) and not re.match(r"I\b", text):
         text = text[0].lower() + text[1:]
-    return wording.replace('"', quote).format(text)
+    before, after = wording.replace('"', quote).split("{}")
+    return Prompt(before, text, after)
 
 
 LONG_FORMS = [(r"\blet's\b", "let us"), (r"\bcan't\b", "cannot"), (r"\bwon't\b", "will not"), (r"n't\b", " not"), (r"'m\b", " am"),
@@ -66,18 +64,15 @@ def normalised(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", text).strip()
 
 
-def make_pairs(count: int, seed: int, prompt_share: float = 0.35, avoid: set[str] = frozenset()) -> list[Pair]:
-    """``count`` different pairs from the grammar; a share of them put into the words of a prompt. ``avoid``: normalised texts to leave out."""
-    speaker, rng, wordings = Speaker(load_lexicon(), seed), random.Random(seed), prompts()
+def make_pairs(count: int, seed: int, avoid: set[str] = frozenset()) -> list[Pair]:
+    """``count`` different pairs from the grammar. ``avoid``: normalised texts to leave out."""
+    speaker = Speaker(load_lexicon(), seed)
     seen, pairs = set(avoid), []
     while len(pairs) < count:
         text, gloss = speaker.pair()
-        if normalised(text) in seen:
-            continue
-        seen.add(normalised(text))
-        if rng.random() < prompt_share:
-            text = ask(rng.choice(wordings), text, rng)
-        pairs.append((text, gloss))
+        if normalised(text) not in seen:
+            seen.add(normalised(text))
+            pairs.append((text, gloss))
     return pairs
 
 

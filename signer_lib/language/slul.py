@@ -1,6 +1,6 @@
-"""SLUL, the Sign Language Understanding Linker: a T5 encoder-decoder from text to glosses and semantic states.
+"""SLUL, the Sign Language Understanding Linker: a T5 encoder-decoder from text or prompt to glosses and semantic states.
 
-The T5 is the paper's [paper]; sizes, tokenizer and the choice of state are ours [ours].
+The T5, Text2Gloss and Prompt2Gloss are the paper's [paper]; sizes, tokenizer, the choice of state and the pointer are ours [ours].
 """
 
 from __future__ import annotations
@@ -10,27 +10,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList, T5Config, T5ForConditionalGeneration
+from torch import Tensor, nn
+from transformers import AutoTokenizer, LogitsProcessor, LogitsProcessorList, T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
-from signer_lib.language.tokenizer import SLOTS, SPELLED, Encoded, SignTokenizer, check_text, language_tag, sentences
+from signer_lib.errors import SignerError
+from signer_lib.language.losses import mean_pool
+from signer_lib.language.tokenizer import MODES, SLOTS, SPELLED, WORD, Encoded, SignTokenizer, check_text, language_tag, plain, sentences
 
 BATCH = 64  # sentences decoded together
 
 
-class OnlyOwnSlots(LogitsProcessor):
-    """A slot may be written as often as it stands in the text, and no other slot at all. [ours]"""
+class OnlyGlosses(LogitsProcessor):
+    """Pieces of spoken words are never written; a slot as often as it stands in the text, and no other slot at all. [ours]"""
 
-    def __init__(self, slots: Tensor, held: Tensor):
-        """slots (S,) token ids; held (B * beams, S) how often each stands in the text."""
-        self.slots, self.held = slots, held
+    def __init__(self, sayable: Tensor, slots: Tensor, held: Tensor):
+        """sayable (V,) 0 for what may stand in a gloss sentence, -inf for the rest; slots (S,) token ids; held (B * beams, S) how often each
+        stands in the text."""
+        self.sayable, self.slots, self.held = sayable, slots, held
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        written = (input_ids[:, :, None] == self.slots).sum(1)
-        scores[:, self.slots] = scores[:, self.slots].masked_fill(written >= self.held, float("-inf"))
+        scores = scores + self.sayable
+        if self.held.any():
+            written = (input_ids[:, :, None] == self.slots).sum(1)
+            scores[:, self.slots] = scores[:, self.slots].masked_fill(written >= self.held, float("-inf"))
+        else:
+            scores[:, self.slots] = float("-inf")
         return scores
 
 
@@ -53,68 +60,131 @@ class GlossSentence:
 
 
 class SLUL:
-    """Text -> glosses and states. ``understand`` is the whole stage; ``encode`` and ``states`` are its steps."""
+    """Text or prompt -> glosses and states. ``understand`` is the whole stage; ``asked``, ``encode`` and ``states`` are its steps.
 
-    def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict):
-        self.model, self.tokenizer, self.settings = model, tokenizer, settings
+    ``pointer`` [ours] marks the words of a prompt that are to be signed; None for a model that was trained without prompts.
+    """
+
+    def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict, pointer: nn.Linear | None = None):
+        self.model, self.tokenizer, self.settings, self.pointer = model, tokenizer, settings, pointer
         fast = tokenizer.fast
-        sayable = {i for i, token in fast.added_tokens_decoder.items() if not token.special or token.content in (*SLOTS, "</s>")}
-        self.unsayable = [i for i in range(len(fast)) if i not in sayable]  # pieces of English words never stand in a gloss sentence
+        glosses = [i for i, token in fast.added_tokens_decoder.items() if not token.special or token.content in (*SLOTS, fast.eos_token)]
+        self.sayable = torch.full((model.config.vocab_size,), float("-inf"))
+        self.sayable[glosses] = 0.0
 
     @classmethod
-    def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict) -> SLUL:
-        """A T5 with random weights. ``size`` holds T5Config's fields, ``settings`` the language, the beams and the longest output."""
+    def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict, prompts: bool = False) -> SLUL:
+        """A T5 with random weights. ``size`` holds T5Config's fields, ``settings`` the language, the search and the longest output."""
         fast = tokenizer.fast
-        config = T5Config(
-            vocab_size=len(fast),
-            pad_token_id=fast.pad_token_id,
-            eos_token_id=fast.eos_token_id,
-            decoder_start_token_id=fast.pad_token_id,
-            **size,
-        )
-        return cls(T5ForConditionalGeneration(config), tokenizer, settings)
+        special = {"pad_token_id": fast.pad_token_id, "eos_token_id": fast.eos_token_id, "decoder_start_token_id": fast.pad_token_id}
+        model = T5ForConditionalGeneration(T5Config(vocab_size=len(fast), **special, **size))
+        return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2) if prompts else None)
+
+    @classmethod
+    def from_base(cls, base: str, pairs: list[tuple[str, str]], settings: dict, prompts: bool = False) -> SLUL:
+        """Any T5 of the hub, or of a local folder, with its own tokenizer and the glosses of ``pairs`` as new tokens.
+
+        Raises ``SignerError`` if it cannot be loaded or is no T5.
+        """
+        try:
+            model, fast = T5ForConditionalGeneration.from_pretrained(base, dtype=torch.float32), AutoTokenizer.from_pretrained(base)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0][:160]
+            raise SignerError(f"no T5 could be loaded from '{base}' ({reason}): name a T5 of the hub that is on this machine, or a folder") from None
+        tokenizer = SignTokenizer.extend(fast, pairs, settings["language"])
+        model.resize_token_embeddings(len(fast))
+        return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2) if prompts else None)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, device: str = "cpu") -> SLUL:
         """Raises ``SignerError`` in one line if the folder is no checkpoint or is damaged."""
         folder = Path(folder)
-        settings, config = load_json(folder, "slul.json", ("language", "beams", "max_glosses", "known_words")), load_json(folder, keys=("d_model",))
+        settings = load_json(folder, "slul.json", ("language", "beams", "length_penalty", "max_glosses", "known_words", "prompts"))
+        config = load_json(folder, keys=("d_model",))
         try:
             tokenizer = SignTokenizer.load(folder)
-            if len(tokenizer.known) != settings["known_words"]:
-                raise ValueError(f"known_words.txt has {len(tokenizer.known)} words, not {settings['known_words']}")
+            known = None if tokenizer.known is None else len(tokenizer.known)
+            if known != settings["known_words"]:
+                raise ValueError(f"known_words.txt has {known} words, not {settings['known_words']}")
             model = T5ForConditionalGeneration(T5Config(**config))
         except Exception as error:  # tokenizers raises bare Exceptions for a broken file
             raise damaged(folder, error) from None
         load_weights(model, folder)
-        return cls(model.to(device).eval(), tokenizer, settings)
+        pointer = nn.Linear(model.config.d_model, 2) if settings["prompts"] else None
+        if pointer:
+            load_weights(pointer.to(device), folder, "pointer.safetensors")
+        return cls(model.to(device).eval(), tokenizer, settings, pointer)
 
     def save_pretrained(self, folder: Path) -> None:
         """Writes into an existing folder; see ``files.filling``."""
+        known = None if self.tokenizer.known is None else len(self.tokenizer.known)
+        settings = self.settings | {"known_words": known, "prompts": self.pointer is not None}
         self.tokenizer.save(folder)
         (folder / "config.json").write_text(json.dumps(self.model.config.to_diff_dict(), indent=2, default=str) + "\n", encoding="utf-8")
-        (folder / "slul.json").write_text(json.dumps(self.settings | {"known_words": len(self.tokenizer.known)}, indent=2) + "\n", encoding="utf-8")
+        (folder / "slul.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         save_half(self.model, folder / "model.safetensors")
+        if self.pointer:
+            save_half(self.pointer, folder / "pointer.safetensors")
 
     @property
     def device(self) -> torch.device:
         return self.model.device
 
-    def batch(self, encoded: list[Encoded]) -> dict[str, Tensor]:
-        """[l ; x] of Eq. 1: the language tag, then the text. -> input_ids, attention_mask (B, L)"""
-        tag = language_tag(self.settings["language"])
-        return self.tokenizer.fast([f"{tag} {e.text}" for e in encoded], padding=True, return_tensors="pt", return_token_type_ids=False).to(
-            self.device
-        )
+    def source(self, encoded: Encoded, mode: str = "text") -> str:
+        """[l ; x] of Eq. 1 as text: the language tag, the mode [ours] ("text" or "prompt"), then the words."""
+        return f"{language_tag(self.settings['language'])} {MODES[mode]} {encoded.text}"
+
+    def batch(self, encoded: list[Encoded], mode: str = "text") -> dict[str, Tensor]:
+        """[l ; x] of Eq. 1 -> input_ids, attention_mask (B, L)"""
+        sources = [self.source(e, mode) for e in encoded]
+        return self.tokenizer.fast(sources, padding=True, return_tensors="pt", return_token_type_ids=False).to(self.device)
 
     def encode(self, batch: dict[str, Tensor]) -> Tensor:
         """Eq. 1 [secondary]: H = Enc([l ; x]), (B, L, d)."""
-        return self.model.encoder(**batch).last_hidden_state
+        return self.model.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+
+    def words_of(self, batch: dict[str, Tensor], encoded: list[Encoded], mode: str) -> Tensor:
+        """Which word of its text each token of ``batch`` belongs to, (B, L); -1 for the language tag, the mode, the end and padding."""
+        places = [[self.source(e, mode)[:end].count(" ") - 2 if end else -1 for _, end in encoding.offsets]
+                  for e, encoding in zip(encoded, batch.encodings)]
+        return torch.tensor(places, device=self.device).clamp(min=-1)
+
+    def point(self, H: Tensor, words: Tensor) -> Tensor:
+        """The pointer [ours]: how well each token begins and ends what is to be signed. H (B, L, d), words (B, L) -> (B, L, 2), -inf off words"""
+        return self.pointer(H).masked_fill((words < 0)[..., None], float("-inf"))
 
     @torch.inference_mode()
-    def understand(self, text: str, beams: int | None = None) -> list[GlossSentence]:
-        """A text -> its sentences as glosses with states. Raises ``SignerError`` for a text that cannot be signed."""
-        return self.translate(sentences(check_text(text)), beams)
+    def asked(self, texts: list[str]) -> list[str]:
+        """The part of each text that is to be signed: of 'How do I sign "Good morning"?' it is 'Good morning'; of a plain text, all of it. [ours]
+
+        Raises ``SignerError`` if the model was trained without prompts.
+        """
+        if self.pointer is None:
+            raise SignerError("this model was trained without prompts: give it sentences, with mode 'text'")
+        found = []
+        for i in range(0, len(texts), BATCH):
+            encoded = [self.tokenizer.encode_words(text) for text in texts[i : i + BATCH]]
+            batch = self.batch(encoded, "prompt")
+            words = self.words_of(batch, encoded, "prompt")
+            first, last = self.point(self.encode(batch), words).unbind(-1)  # (B, L) each
+            ordered = torch.ones_like(words[0]).expand(words.shape[1], -1).triu().bool()  # no span ends before it begins
+            best = (first[:, :, None] + last[:, None, :]).masked_fill(~ordered, -torch.inf).flatten(1).argmax(1)
+            for row, text in enumerate(texts[i : i + BATCH]):
+                spans = [match.span() for match in WORD.finditer(plain(text))]
+                a, b = (int(words[row, k]) for k in divmod(int(best[row]), words.shape[1]))
+                found.append(text if (a, b) == (0, len(spans) - 1) else plain(text)[spans[a][0] : spans[b][1]])
+        return found
+
+    def understand(self, text: str, beams: int | None = None, mode: str = "prompt") -> list[GlossSentence]:
+        """A text -> its sentences as glosses with states.
+
+        ``mode`` "prompt": the words that are asked for are found first (a plain text is asked for as a whole); "text": every word is signed.
+        Raises ``SignerError`` for a text that cannot be signed.
+        """
+        if mode not in MODES:
+            raise SignerError(f"there is no mode '{mode}': use {' or '.join(MODES)}")
+        check_text(text)
+        return self.translate(sentences(self.asked([text])[0] if mode == "prompt" else text), beams)
 
     def translate(self, texts: list[str], beams: int | None = None) -> list[GlossSentence]:
         """Any number of texts, each one sentence, ``BATCH`` at a time."""
@@ -133,22 +203,20 @@ class SLUL:
             encoder_outputs=BaseModelOutput(last_hidden_state=H),
             attention_mask=batch["attention_mask"],
             num_beams=beams,
-            suppress_tokens=self.unsayable,
-            logits_processor=LogitsProcessorList([OnlyOwnSlots(slots, held)]),
+            length_penalty=self.settings["length_penalty"],
+            logits_processor=LogitsProcessorList([OnlyGlosses(self.sayable.to(self.device), slots, held)]),
             max_new_tokens=self.settings["max_glosses"],
             do_sample=False,
         )
-        states = self.states(H, batch["attention_mask"], found)
+        states, context = self.states(H, batch["attention_mask"], found), mean_pool(H, batch["attention_mask"])
         ends = (self.model.config.eos_token_id, self.model.config.pad_token_id)
         out = []
         for row, (text, e) in enumerate(zip(texts, encoded)):
             ids = found[row, 1:].tolist()  # without the start token
             keep = [k for k, i in enumerate(ids) if i not in ends]
             glosses = self.tokenizer.show(self.tokenizer.fast.convert_ids_to_tokens([ids[k] for k in keep]), e.words)
-            mask = batch["attention_mask"][row, :, None].float()
-            context = (H[row] * mask).sum(0) / mask.sum()
             unsigned = [word for word in e.words if SPELLED + word not in glosses]
-            out.append(GlossSentence(text, glosses, states[row, keep].float().cpu(), context.float().cpu(), unsigned))
+            out.append(GlossSentence(text, glosses, states[row, keep].float().cpu(), context[row].float().cpu(), unsigned))
         return out
 
     def states(self, H: Tensor, mask: Tensor, tokens: Tensor) -> Tensor:

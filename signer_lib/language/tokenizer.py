@@ -18,6 +18,8 @@ from signer_lib.errors import SignerError
 
 SLOTS = [f"<slot_{k}>" for k in range(32)]
 SPELLED = "fs-"
+MASK = "<gloss_mask>"                                                        # stands in g~ of Eq. 3
+MODES = {"text": "<text>", "prompt": "<prompt>"}
 SPECIAL = ["<pad>", "</s>", "<unk>"]
 CLITIC = r"'(?:s|t|m|re|ve|ll|d)\b"
 WORD = re.compile(rf"\d+(?:[.,:]\d+)+|[^\W_]+(?:(?!{CLITIC})['-][^\W_]+)*|{CLITIC}|[^\w\s]|_", re.IGNORECASE)
@@ -81,6 +83,21 @@ def check_text(text: str) -> str:
     return text
 
 
+def _marks(language: str) -> list[str]:
+    return [language_tag(language), *MODES.values(), MASK, *SLOTS]
+
+
+def gloss_names(pairs: list[tuple[str, str]]) -> list[str]:
+    """The glosses of a corpus, sorted, without the fingerspelled words."""
+    return sorted({token for _, gloss in pairs for token in gloss.split() if not token.startswith(SPELLED)})
+
+
+def known_words(pairs: list[tuple[str, str]]) -> set[str] | None:
+    """The words of a corpus that it does not only fingerspell; None if it fingerspells none at all."""
+    spelled = {token[len(SPELLED):].lower() for _, gloss in pairs for token in gloss.split() if token.startswith(SPELLED)}
+    return {w.lower() for text, _ in pairs for w in WORD.findall(plain(text))} - spelled if spelled else None
+
+
 @dataclass
 class Encoded:
     """``text``: the words as the model reads them; ``words``: what each slot stands for, upper case."""
@@ -90,41 +107,51 @@ class Encoded:
 
 
 class SignTokenizer:
-    """A subword tokenizer with one token a gloss, the slot tokens, and the list of words that the training corpus explains."""
+    """A subword tokenizer with one token a gloss, the slot tokens, and the list of words that the training corpus explains.
 
-    def __init__(self, fast: PreTrainedTokenizerFast, known: set[str]):
+    ``known`` is None for a corpus that fingerspells nothing: then no word becomes a slot.
+    """
+
+    def __init__(self, fast: PreTrainedTokenizerFast, known: set[str] | None):
         self.fast, self.known = fast, known
 
     # --- making ------------------------------------------------------------------------------------------------------
     @classmethod
     def train(cls, pairs: list[tuple[str, str]], language: str, vocabulary: int = 3000) -> SignTokenizer:
         """Byte-pair pieces (with bytes to fall back on) from the texts; every gloss of the corpus is a token of its own."""
-        spelled = {token[len(SPELLED):].lower() for _, gloss in pairs for token in gloss.split() if token.startswith(SPELLED)}
-        known = {w.lower() for text, _ in pairs for w in WORD.findall(plain(text))} - spelled
-        glosses = sorted({token for _, gloss in pairs for token in gloss.split() if not token.startswith(SPELLED)})
+        maker = cls(None, known_words(pairs))
         core = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, continuing_subword_prefix="##"))
         core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, continuing_subword_prefix="##",
-                                      special_tokens=SPECIAL + [language_tag(language)] + SLOTS + [f"<0x{b:02X}>" for b in range(256)])
-        maker = cls(None, known)
+                                      special_tokens=SPECIAL + _marks(language) + [f"<0x{b:02X}>" for b in range(256)])
         core.train_from_iterator((maker.encode_words(text).text for text, _ in pairs), trainer)
-        core.add_tokens([AddedToken(gloss, single_word=True) for gloss in glosses])
+        core.add_tokens([AddedToken(gloss, single_word=True) for gloss in gloss_names(pairs)])
         core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", core.token_to_id("</s>"))])
-        fast = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
-        return cls(fast, known)
+        return cls(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"), maker.known)
+
+    @classmethod
+    def extend(cls, fast: PreTrainedTokenizerFast, pairs: list[tuple[str, str]], language: str) -> SignTokenizer:
+        """A hub model's own tokenizer, with our marks and the corpus's glosses as new tokens."""
+        fast.add_tokens([AddedToken(mark, special=True, normalized=False) for mark in _marks(language)], special_tokens=True)
+        fast.add_tokens([AddedToken(gloss, single_word=True, normalized=False) for gloss in gloss_names(pairs)])
+        return cls(fast, known_words(pairs))
 
     def save(self, folder: Path) -> None:
         self.fast.save_pretrained(folder)
-        (Path(folder) / "known_words.txt").write_text("\n".join(sorted(self.known)) + "\n", encoding="utf-8")
+        if self.known is not None:
+            (Path(folder) / "known_words.txt").write_text("\n".join(sorted(self.known)) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> SignTokenizer:
-        known = (Path(folder) / "known_words.txt").read_text(encoding="utf-8").split("\n")
-        return cls(PreTrainedTokenizerFast.from_pretrained(folder), set(filter(None, known)))
+        words = Path(folder) / "known_words.txt"
+        known = set(filter(None, words.read_text(encoding="utf-8").split("\n"))) if words.is_file() else None
+        return cls(PreTrainedTokenizerFast.from_pretrained(folder), known)
 
     # --- text side ---------------------------------------------------------------------------------------------------
     def encode_words(self, text: str) -> Encoded:
         """Lower-cased words with marks set apart; a word that the corpus does not explain, or a name, becomes a slot."""
+        if self.known is None:
+            return Encoded(" ".join(WORD.findall(unicodedata.normalize("NFC", text).lower())), [])
         found, out, slots = WORD.findall(plain(text)), [], []
         capitals = [word[0].isupper() for word in found[1:] if word[0].isalpha() and word != "I"]
         titled = text.isupper() or (len(capitals) > 2 and sum(capitals) > 0.7 * len(capitals))      # then a capital says nothing

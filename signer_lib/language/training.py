@@ -1,33 +1,34 @@
-"""Training SLUL on Eq. 2: a short loop on accelerate.
-
-    python -m signer_lib.language.training --size nano --seed 1 --out data/checkpoints/slul-nano
-"""
+"""Training SLUL on L_text (Eq. 2-5): a short loop on accelerate that can be killed at any moment and goes on exactly where it was."""
 
 from __future__ import annotations
 
-import argparse
+import copy
 import json
-import random
+import math
 import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import broadcast_object_list, set_seed
 from torch import Tensor
-from torch.nn.functional import cross_entropy
-from transformers import Adafactor, get_cosine_schedule_with_warmup
+from transformers import Adafactor
 
 from signer_lib.checkpoint import save_trained
-from signer_lib.config import load_config
-from signer_lib.errors import run
-from signer_lib.language.corpus import FOLDER, Pair, read_pairs
+from signer_lib.errors import SignerError
+from signer_lib.language.batching import Batches
+from signer_lib.language.corpora import Corpus, Pair
+from signer_lib.language.losses import inverse_document_frequency
+from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
-from signer_lib.language.tokenizer import SLOTS, SPELLED, Encoded, SignTokenizer
-from signer_lib.metrics.text import GlossBleu
-from signer_lib.progress import progress
+from signer_lib.language.tokenizer import SignTokenizer
+from signer_lib.metrics.text import text_scores
+from signer_lib.progress import bar
+from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
 
-OFTEN_LEFT_OUT = {"the", "a", "an", ",", ".", "?", "!"}         # people who type in haste drop these
+TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
 
 
 @dataclass
@@ -36,113 +37,239 @@ class SlulConfig:
 
     model: dict
     vocabulary: int
-    language: str
     epochs: int
     batch_size: int
+    micro_batches: int
     learning_rate: float
     warmup_steps: int
     label_smoothing: float
-    word_drop: float
+    drop_articles: float
+    drop_words: float
+    masking: str
+    rho: float
+    tau: float
+    weight_sagm: float
+    weight_kl: float
+    weight_con: float
+    weight_asked: float
+    kl_moves: str
+    prompts: int
+    plain_share: float
+    average: float
+    patience: int
+    log_steps: int
     beams: int
+    length_penalty: float
     max_glosses: int
     precision: str
 
-
-def loss_slul(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Eq. 2 [secondary]: L_SLUL = - sum_t log p(g_t | g_<t, H), here the mean over tokens; ``smoothing`` of the labels is ours [ours].
-
-    logits (B, T, V), labels (B, T) with -100 for padding -> ()
-    """
-    return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100, label_smoothing=smoothing)
-
-
-def shuffle_slots(encoded: Encoded, gloss: str, rng: random.Random, drop: float) -> tuple[str, str]:
-    """A training example [ours]: slots renumbered, so that all learn to be copied; marks and articles dropped at rate ``drop``."""
-    chosen = rng.sample(SLOTS, len(encoded.words))
-    rename = dict(zip(SLOTS, chosen)) | {SPELLED + word: slot for word, slot in zip(encoded.words, chosen)}
-    words = [rename.get(token, token) for token in encoded.text.split()]
-    words = [w for w in words if not (w in OFTEN_LEFT_OUT and rng.random() < drop)]
-    return " ".join(words), " ".join(rename.get(token, token) for token in gloss.split())
-
-
-def bucketed(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
-    """Batches of similar length, in random order."""
-    order = sorted(range(len(lengths)), key=lambda i: (lengths[i], rng.random()))
-    batches = [order[i:i + size] for i in range(0, len(order), size)]
-    rng.shuffle(batches)
-    return batches
-
-
-def score(found: list[str], pairs: list[Pair]) -> dict:
-    """BLEU and the share of exact sentences (%) of gloss sentences against the pairs' own. One JSON-ready dictionary."""
-    truth = [gloss for _, gloss in pairs]
-    scores = GlossBleu().compute(predictions=found, references=truth)
-    return scores | {"exact": 100 * sum(a == b for a, b in zip(found, truth)) / len(truth)}
+    def __post_init__(self):
+        choices = {"masking": ("uniform", "semantic"), "kl_moves": ("both", "masked", "whole"), "precision": ("auto", "no", "bf16")}
+        for key, allowed in choices.items():
+            if getattr(self, key) not in allowed:
+                raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
 
 
 def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
-    """``score`` of what SLUL makes of the pairs' texts."""
-    return score([" ".join(s.glosses) for s in slul.translate([text for text, _ in pairs], beams)], pairs)
+    """``text_scores`` of what SLUL makes of the pairs' texts."""
+    found = slul.translate([text for text, _ in pairs], beams)
+    return text_scores([" ".join(sentence.glosses) for sentence in found], [gloss for _, gloss in pairs])
 
 
-def train(config: SlulConfig, folder: Path, out: Path, seed: int, minutes: float | None = None) -> SLUL:
-    """Trains from scratch and writes the best epoch's weights (by dev BLEU-4) to ``out``, with a log of one JSON line an epoch."""
-    set_seed(seed)
-    rng = random.Random(seed)
-    accelerator = Accelerator(mixed_precision=config.precision)
-    pairs, dev = read_pairs(folder, "train"), read_pairs(folder, "dev")
-    tokenizer = SignTokenizer.train(pairs, config.language, config.vocabulary)
-    settings = {"language": config.language, "beams": config.beams, "max_glosses": config.max_glosses}
-    slul = SLUL.new(tokenizer, settings, config.model)
-    encoded = [tokenizer.encode_words(text) for text, _ in pairs]
-    lengths = [len(e.text.split()) for e in encoded]
-    steps = config.epochs * -(-len(pairs) // config.batch_size)
-    optimizer = Adafactor(slul.model.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
-    schedule = get_cosine_schedule_with_warmup(optimizer, config.warmup_steps, steps)
-    slul.model, optimizer = accelerator.prepare(slul.model, optimizer)
-    best, best_state, log, start = -1.0, None, [], time.monotonic()
-    for epoch in range(config.epochs):
-        slul.model.train()
-        total = 0.0
-        batches = bucketed(lengths, config.batch_size, rng)
-        for batch in progress(batches, f"epoch {epoch + 1}/{config.epochs}"):
-            examples = [shuffle_slots(encoded[i], pairs[i][1], rng, config.word_drop) for i in batch]
-            inputs = slul.batch([Encoded(text, []) for text, _ in examples])
-            labels = tokenizer.fast([gloss for _, gloss in examples], padding=True, return_tensors="pt").input_ids.to(slul.device)
-            labels = labels.masked_fill(labels == tokenizer.fast.pad_token_id, -100)
-            decoder_input = slul.model._shift_right(labels)
-            logits = slul.model(**inputs, decoder_input_ids=decoder_input).logits
-            loss = loss_slul(logits, labels, config.label_smoothing)
-            accelerator.backward(loss)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            total += loss.item()
-        slul.model.eval()
-        scores = evaluate(slul, dev, beams=1)
-        log.append({"epoch": epoch + 1, "loss": round(total / len(batches), 4), "dev_bleu4": round(scores["bleu4"], 2),
-                    "dev_exact": round(scores["exact"], 1), "minutes": round((time.monotonic() - start) / 60, 2)})
-        print(json.dumps(log[-1]), flush=True)
-        if scores["bleu4"] >= best:
-            best, best_state = scores["bleu4"], {k: v.detach().clone() for k, v in slul.model.state_dict().items()}
-        if minutes and log[-1]["minutes"] >= minutes:
-            break
-    slul.model.load_state_dict(best_state)
-    save_trained(slul, out, log, asdict(config) | {"seed": seed, "pairs": len(pairs)})
-    return slul
+def precision(asked: str) -> str:
+    """"auto" -> "bf16" where the hardware multiplies such matrices faster than fp32 ones (a GPU, a CPU with AMX), else "no"."""
+    fast = torch.cuda.is_available() or torch.cpu.get_capabilities().get("amx_bf16", False)
+    return ("bf16" if fast else "no") if asked == "auto" else asked
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="nano", help="a preset slul_SIZE, or a YAML file")
-    parser.add_argument("--data", type=Path, default=FOLDER)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    size = args.size if args.size.endswith(".yaml") else f"slul_{args.size}"
-    train(load_config(SlulConfig, size), args.data, args.out, args.seed, args.minutes)
+def learning_rate(config: SlulConfig, step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(steps - config.warmup_steps, 1)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-if __name__ == "__main__":
-    run(main)
+def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLUL:
+    """An untrained SLUL for the corpus: of the config's size, or on a hub T5."""
+    settings = {"language": corpus.language, **{key: getattr(config, key) for key in ("beams", "length_penalty", "max_glosses")}}
+    prompts = bool(corpus.prompts and config.weight_asked)
+    if base:
+        return SLUL.from_base(base, corpus.train, settings, prompts)
+    return SLUL.new(SignTokenizer.train(corpus.train, corpus.language, config.vocabulary), settings, config.model, prompts)
+
+
+class Training:
+    """One training of SLUL: ``run()`` does all of it; ``step()`` one step, and returns its losses.
+
+    The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
+    """
+
+    def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
+        self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
+        self.accelerator = Accelerator(mixed_precision=precision(config.precision))
+        set_seed(seed)
+        self.slul = new_slul(config, corpus, base)
+        idf = self._idf() if config.masking == "semantic" else None
+        self.batches = Batches(self.slul, corpus.train, corpus.prompts, config, seed, idf)
+        objective = Objective(self.slul, config, self._everyone)
+        self.averaged = copy.deepcopy(objective).to(self.accelerator.device).requires_grad_(False).eval()
+        optimizer = Adafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
+        self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
+        self.inner = self.accelerator.unwrap_model(self.objective)
+        self.best: dict[str, Tensor] = {}
+        self.sums: dict[str, float] = defaultdict(float)
+        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best_bleu4": -1.0, "best_epoch": 0, "log": []}
+        self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "pairs": len(corpus.train), "minutes": minutes, "base": base}
+        self._resume()
+
+    # --- one step ----------------------------------------------------------------------------------------------------
+    def step(self) -> dict[str, float]:
+        """One step on the whole batch, over all processes and parts; -> each term's value over the whole batch."""
+        start, k, processes = time.monotonic(), self.state["step"], self.accelerator.num_processes
+        batch, parts = self.batches[k], self.config.micro_batches
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, k, self.state["steps"])
+        torch.manual_seed((self.seed * 1_000_003 + k) * processes + self.accelerator.process_index)     # dropout's, so that resuming is exact
+        self.objective.train()
+        values: dict[str, Tensor] = {}
+        for part in range(parts):
+            rows = batch.part(part * processes + self.accelerator.process_index, parts * processes)
+            wait = self.accelerator.no_sync(self.objective) if part < parts - 1 else torch.enable_grad()
+            with wait, self.accelerator.autocast():
+                terms = self.objective(rows)
+                # A sum over the rows of a process is part of the batch's; the contrast is already whole, for each of the parts.
+                spread = {name: value / parts if name == "con" else value for name, value in terms.items() if name != "total"}
+                loss = sum(self.inner.weight(name) * value for name, value in spread.items())
+                self.accelerator.backward(loss * processes)                                             # DDP takes the mean
+            for name, value in spread.items():
+                values[name] = values.get(name, 0) + value.detach() / (processes if name == "con" else 1)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._average()
+        names = list(values)
+        summed = self.accelerator.reduce(torch.stack([values[name].float() for name in names]), "sum").tolist()
+        found = dict(zip(names, summed))
+        found["total"] = sum(self.inner.weight(name) * value for name, value in found.items())
+        self.state["step"] += 1
+        self.state["seconds"] += time.monotonic() - start
+        return found
+
+    def _average(self) -> None:
+        """The weights' running mean, which is what is scored and kept: late weights count more, early ones soon nothing. [ours]"""
+        keep = min(self.config.average, (1 + self.state["step"]) / (10 + self.state["step"]))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.inner.parameters()), 1 - keep)
+
+    def _everyone(self, rows: Tensor) -> Tensor:
+        """The rows of all processes; only this one's carry a gradient, which DDP's sum over processes makes whole."""
+        if self.accelerator.num_processes == 1:
+            return rows
+        size, here = len(rows), self.accelerator.process_index
+        gathered = self.accelerator.gather(rows.detach())
+        return torch.cat([gathered[:here * size], rows, gathered[(here + 1) * size:]])
+
+    def _idf(self) -> Tensor:
+        ids = self.slul.tokenizer.fast([gloss for _, gloss in self.corpus.train], add_special_tokens=False).input_ids
+        return inverse_document_frequency(ids, len(self.slul.tokenizer.fast))
+
+    # --- the whole ---------------------------------------------------------------------------------------------------
+    def run(self) -> SLUL:
+        """Trains to the end, or until ``patience`` epochs brought no better dev BLEU-4; writes the best epoch's averaged weights. -> SLUL"""
+        state, epoch = self.state, len(self.batches)
+        with bar(f"slul, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
+            while state["step"] < state["steps"] and not state.get("stopped"):
+                terms = self.step()
+                for name, value in terms.items():
+                    self.sums[name] += value
+                k = state["step"]
+                if not all(math.isfinite(value) for value in terms.values()):
+                    raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
+                if self.minutes and k in TIMED:
+                    self._timed(k)
+                if k % self.config.log_steps == 0 or k % epoch == 0 or k == state["steps"]:
+                    self._log(k)
+                if k % epoch == 0 or k == state["steps"]:
+                    self._score(-(-k // epoch))
+                    self._save()
+                elif k % (10 * self.config.log_steps) == 0:
+                    self._save()
+                tick(terms["total"])
+        self.accelerator.wait_for_everyone()
+        self.averaged.load_state_dict(self.best)
+        trained = self.averaged.slul
+        if self.accelerator.is_main_process:
+            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), "best_epoch": state["best_epoch"],
+                    "processes": self.accelerator.num_processes, "mixed_precision": self.accelerator.mixed_precision}
+            save_trained(trained, self.out, state["log"], self.settings | done)
+            self._state_file.unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
+        return trained
+
+    def _timed(self, k: int) -> None:
+        """``minutes`` become a number of steps, once and for all, from the time that twenty steps took."""
+        if k == TIMED[0]:
+            self.state["timed_from"] = self.state["seconds"]
+        else:
+            pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
+            self.state["steps"] = self._agree(min(self.state["steps"], max(TIMED[1], round(60 * self.minutes / pace))))
+
+    def _log(self, k: int) -> None:
+        since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
+        line = {"step": k, "epoch": round(k / len(self.batches), 3), "lr": round(self.optimizer.param_groups[0]["lr"], 6),
+                **{name: round(value / since, 6) for name, value in self.sums.items()}, "minutes": round(self.state["seconds"] / 60, 2)}
+        self.sums.clear()
+        self._write(line)
+
+    def _score(self, epoch: int) -> None:
+        """Dev BLEU-4 of the averaged weights, by greedy search."""
+        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else None
+        scores = self._agree(scores)
+        shown = {f"dev_{key}": round(scores[key], 2) for key in ("bleu4", "rouge", "wer", "exact")}
+        self._write({"step": self.state["step"], "epoch": epoch, **shown})
+        if scores["bleu4"] > self.state["best_bleu4"]:
+            self.state |= {"best_bleu4": scores["bleu4"], "best_epoch": epoch}
+            self.best = {name: value.clone() for name, value in self.averaged.state_dict().items()}
+        elif epoch - self.state["best_epoch"] >= self.config.patience:
+            self.state["stopped"] = True
+
+    def _agree(self, value):
+        """What the main process says, on all."""
+        return broadcast_object_list([value])[0]
+
+    def _write(self, line: dict) -> None:
+        self.state["log"].append(line)
+        if self.accelerator.is_main_process:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+            if "dev_bleu4" in line:
+                print(json.dumps(line), flush=True)
+
+    # --- going on after a stop ---------------------------------------------------------------------------------------
+    @property
+    def _state_file(self) -> Path:
+        return self.out / "training_state.safetensors"
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        tensors, numbers = optimizer_tensors(self.optimizer)
+        modules = {"weights": self.inner.state_dict(), "averaged": self.averaged.state_dict(), "best": self.best, "optimizer": tensors}
+        save_state(self._state_file, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
+
+    def _resume(self) -> None:
+        if not self._state_file.is_file():
+            if self.accelerator.is_main_process:
+                (self.out / "log.jsonl").unlink(missing_ok=True)
+            return
+        modules, told = load_state(self._state_file)
+        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
+            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
+                              f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
+        self.inner.load_state_dict(modules["weights"]), self.averaged.load_state_dict(modules["averaged"])
+        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
+        self.best, self.state = modules.get("best", {}), told["state"]
+        if self.accelerator.is_main_process:
+            (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.state["log"]), encoding="utf-8")
+            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)

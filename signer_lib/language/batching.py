@@ -1,0 +1,120 @@
+"""What one training step reads: sentences of similar length, their glosses, what is masked, some prompts. [ours]
+
+Everything random here follows from the seed and the number of the step. So a training that was stopped goes on exactly, and several
+processes see the same batch, of which each computes its own rows.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from signer_lib.language.corpora import Pair
+from signer_lib.language.corpus import ask
+from signer_lib.language.losses import NOTHING, mask_glosses, mask_rates
+from signer_lib.language.slul import SLUL
+from signer_lib.language.tokenizer import MASK, SLOTS, SPELLED, Encoded
+
+OFTEN_LEFT_OUT = {"the", "a", "an", ",", ".", "?", "!"}         # people who type in haste drop these
+
+
+@dataclass
+class Batch:
+    """One step's tensors: B sentences, P prompts.
+
+    inputs, mask (B, L)  [l ; x] and where it has tokens.
+    labels (B, T)        the glosses g and the end token, -100 beyond.
+    masked (B, T)        g~ of Eq. 3: the labels with the hidden glosses masked.   hidden (B, T): which those are.
+    asks, asks_mask (P, M), words (P, M), span (P, 2): the prompts, the word of each token, the tokens that begin and end what is asked for.
+    tokens, hid, asked   how many labels, hidden glosses and prompts the whole batch has: what the losses are means over.
+    """
+
+    inputs: Tensor
+    mask: Tensor
+    labels: Tensor
+    masked: Tensor
+    hidden: Tensor
+    asks: Tensor | None
+    asks_mask: Tensor | None
+    words: Tensor | None
+    span: Tensor | None
+    tokens: int
+    hid: int
+    asked: int
+
+    def part(self, k: int, of: int) -> Batch:
+        """Every ``of``-th row from the k-th on; the counts stay those of the whole."""
+        cut = {name: value[k::of] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return Batch(**(vars(self) | cut))
+
+
+def bucketed(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
+    """Batches of similar length, in random order."""
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i] // 2, rng.random()))
+    batches = [order[i:i + size] for i in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def shuffle_slots(encoded: Encoded, gloss: str, rng: random.Random, articles: float = 0.0, words: float = 0.0) -> tuple[str, str]:
+    """A training example: slots renumbered, so that all learn to be copied; at the given rates, marks and articles or any words dropped."""
+    chosen = rng.sample(SLOTS, len(encoded.words))
+    rename = dict(zip(SLOTS, chosen)) | {SPELLED + word: slot for word, slot in zip(encoded.words, chosen)}
+    text = [rename.get(token, token) for token in encoded.text.split()]
+    kept = [w for w in text if not (rng.random() < (articles if w in OFTEN_LEFT_OUT else 0.0 if w in rename.values() else words))]
+    return " ".join(kept or text), " ".join(rename.get(token, token) for token in gloss.split())
+
+
+class Batches:
+    """All steps of a training: ``len(batches)`` in an epoch, ``batches[step]`` the Batch of any step."""
+
+    def __init__(self, slul: SLUL, pairs: list[Pair], prompts: list[str], config, seed: int, idf: Tensor | None = None):
+        self.slul, self.pairs, self.prompts, self.config, self.seed, self.idf = slul, pairs, prompts, config, seed, idf
+        self.encoded = [slul.tokenizer.encode_words(text) for text, _ in pairs]
+        self.lengths = [len(e.text.split()) for e in self.encoded]
+        self.epoch, self.order = -1, []
+
+    def __len__(self) -> int:
+        return -(-len(self.pairs) // self.config.batch_size)
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, place = divmod(step, len(self))
+        if epoch != self.epoch:
+            self.epoch, self.order = epoch, bucketed(self.lengths, self.config.batch_size, random.Random(f"{self.seed} epoch {epoch}"))
+        rng, rows = random.Random(f"{self.seed} step {step}"), self.order[place]
+        drops = self.config.drop_articles, self.config.drop_words
+        sentences = [shuffle_slots(self.encoded[i], self.pairs[i][1], rng, *drops) for i in rows]
+        labels, hidden, masked = self._glosses([gloss for _, gloss in sentences], step)
+        asks = self._prompts(rows, rng) if self.prompts and self.slul.pointer is not None else dict.fromkeys(("asks", "asks_mask", "words", "span"))
+        inputs = self.slul.batch([Encoded(text, []) for text, _ in sentences])
+        return Batch(inputs["input_ids"], inputs["attention_mask"], labels, masked, hidden, **asks, tokens=int((labels != NOTHING).sum()),
+                     hid=int(hidden.sum()), asked=0 if asks["span"] is None else len(asks["span"]))
+
+    def _glosses(self, glosses: list[str], step: int) -> tuple[Tensor, Tensor, Tensor]:
+        fast = self.slul.tokenizer.fast
+        ids = fast(glosses, padding=True, return_tensors="pt")
+        labels = ids.input_ids.masked_fill(ids.attention_mask == 0, NOTHING)
+        u = torch.rand(labels.shape, generator=torch.Generator().manual_seed(self.seed * 1_000_003 + step))
+        masked, hidden = mask_glosses(labels, mask_rates(labels, self.config.rho, self.idf), u, fast.convert_tokens_to_ids(MASK))
+        return tuple(x.to(self.slul.device) for x in (labels, hidden, masked))
+
+    def _prompts(self, rows: list[int], rng: random.Random) -> dict[str, Tensor]:
+        """Prompts that ask for one to three of the batch's sentences, and plain sentences, which are asked for as a whole."""
+        made = []
+        for _ in range(self.config.prompts):
+            wording = rng.choice(self.prompts)
+            several = rng.sample(rows, min(len(rows), rng.choices([1, 2, 3], [7, 2, 1])[0])) if '"' in wording else [rng.choice(rows)]
+            text = " ".join(self.pairs[i][0] for i in several)
+            prompt = ask("{}" if rng.random() < self.config.plain_share else wording, text, rng)
+            encoded = self.slul.tokenizer.encode_words(prompt.text)
+            if len(encoded.text.split()) > prompt.span()[1]:            # else a mark of the wording grew into a word
+                made.append((Encoded(shuffle_slots(encoded, "", rng)[0], []), prompt.span()))
+        encoded, spans = zip(*made)
+        batch = self.slul.batch(list(encoded), "prompt")
+        words = self.slul.words_of(batch, list(encoded), "prompt")
+        first = torch.stack([(row == a).int().argmax() for row, (a, _) in zip(words, spans)])
+        last = torch.stack([len(row) - 1 - (row == b).flip(0).int().argmax() for row, (_, b) in zip(words, spans)])
+        return {"asks": batch["input_ids"], "asks_mask": batch["attention_mask"], "words": words, "span": torch.stack([first, last], 1)}

@@ -1,0 +1,53 @@
+"""L_text, the weighted sum of SLUL's losses [ours: the weights], over one batch: every term by its name, so that a lesson can draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
+
+from signer_lib.language.batching import Batch
+from signer_lib.language.losses import NOTHING, loss_asked, loss_con, loss_kl, loss_sagm, loss_slul, mean_pool
+from signer_lib.language.slul import SLUL
+
+
+class Objective(nn.Module):
+    """L_text = L_SLUL + l_sagm L_SAGM + l_kl L_KL + l_con L_con [ours: weights] (+ l_asked L_asked, the pointer's, [ours]).
+
+    A term whose weight is 0 is not computed. ``everyone`` gathers rows from all processes for the contrast; without it there is one process.
+    """
+
+    def __init__(self, slul: SLUL, config, everyone: Callable[[Tensor], Tensor] = lambda rows: rows):
+        super().__init__()
+        self.slul, self.t5, self.pointer, self.config, self.everyone = slul, slul.model, slul.pointer, config, everyone
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """-> {"slul", "sagm", "kl", "con", "asked"} as switched on, each (), and "total", their weighted sum."""
+        config, terms = self.config, {}
+        H = self.slul.encode({"input_ids": batch.inputs, "attention_mask": batch.mask})  # Eq. 1, (B, L, d)
+        logits, states = self.decode(H, batch.mask, batch.labels)
+        terms["slul"] = loss_slul(logits, batch.labels, config.label_smoothing, batch.tokens)
+        if config.weight_sagm or config.weight_kl:
+            masked_logits, _ = self.decode(H, batch.mask, batch.masked)
+            if config.weight_sagm:
+                terms["sagm"] = loss_sagm(masked_logits, batch.labels, batch.hidden, config.label_smoothing, max(batch.hid, 1))
+            if config.weight_kl:
+                terms["kl"] = loss_kl(masked_logits, logits, batch.labels, config.kl_moves, batch.tokens)
+        if config.weight_con:
+            h_x, h_g = mean_pool(H, batch.mask), mean_pool(states, batch.labels != NOTHING)
+            terms["con"] = loss_con(self.everyone(h_x), self.everyone(h_g), config.tau)
+        if batch.asked:
+            A = self.slul.encode({"input_ids": batch.asks, "attention_mask": batch.asks_mask})
+            terms["asked"] = loss_asked(self.slul.point(A, batch.words), batch.span, batch.asked)
+        return terms | {"total": sum(self.weight(name) * value for name, value in terms.items())}
+
+    def weight(self, name: str) -> float:
+        """How much a term counts in L_text."""
+        return 1.0 if name == "slul" else getattr(self.config, f"weight_{name}")
+
+    def decode(self, H: Tensor, mask: Tensor, glosses: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder, fed with ``glosses`` (B, T) moved one place on -> logits (B, T, V), states (B, T, d)."""
+        fed = self.t5.prepare_decoder_input_ids_from_labels(glosses)
+        out = self.t5(encoder_outputs=BaseModelOutput(H), attention_mask=mask, decoder_input_ids=fed, output_hidden_states=True)
+        return out.logits, out.decoder_hidden_states[-1]
