@@ -102,13 +102,13 @@ class Batches:
         return tuple(x.to(self.slul.device) for x in (labels, hidden, masked))
 
     def _prompts(self, rows: list[int], rng: random.Random) -> dict[str, Tensor]:
-        """Prompts that ask for one to three of the batch's sentences, and plain sentences, which are asked for as a whole."""
+        """Prompts that ask for one to three of the batch's sentences, and plain texts, which are asked for as a whole."""
         made = []
         for _ in range(self.config.prompts):
-            wording = rng.choice(self.prompts)
-            several = rng.sample(rows, min(len(rows), rng.choices([1, 2, 3], [7, 2, 1])[0])) if '"' in wording else [rng.choice(rows)]
-            text = " ".join(self.pairs[i][0] for i in several)
-            prompt = ask("{}" if rng.random() < self.config.plain_share else wording, text, rng)
+            wording = "{}" if rng.random() < self.config.plain_share else rng.choice(self.prompts)
+            counts = ([1, 2, 4, 12], [10, 6, 3, 1]) if wording == "{}" else ([1, 2, 3], [7, 2, 1]) if '"' in wording else ([1], [1])
+            several = rng.sample(rows, min(len(rows), rng.choices(*counts)[0]))
+            prompt = ask(wording, " ".join(self.pairs[i][0] for i in several), rng)
             encoded = self.slul.tokenizer.encode_words(prompt.text)
             if len(encoded.text.split()) > prompt.span()[1]:            # else a mark of the wording grew into a word
                 made.append((Encoded(shuffle_slots(encoded, "", rng)[0], []), prompt.span()))

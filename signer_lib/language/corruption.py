@@ -41,8 +41,8 @@ def corrupt(texts: list[str], kind: str, rate: float, seed: int, language: str =
         raise SignerError(f"the rate of noise is {rate}: choose a share from 0 to 1")
     if kind == "rarer" and counts is None:
         raise SignerError("noise of kind 'rarer' needs the word counts of the training text: give counts=word_counts(texts)")
-    noise = {"drop": lambda: drop, "misspell": lambda: partial(misspell, language=language),
-             "rarer": lambda: partial(rarer, synonyms=load_synonyms(language), counts=counts)}[kind]()
+    noise = {"drop": drop, "misspell": partial(misspell, language=language)}.get(kind) or partial(
+        rarer, synonyms=load_synonyms(language), counts=counts)
     noisy = [noise(text, rate, random.Random(f"{seed} {number}")) for number, text in enumerate(texts)]
     words = sum(len(WORD.findall(text)) for text in texts)
     return [text for text, _ in noisy], sum(changed for _, changed in noisy) / max(words, 1)
@@ -98,7 +98,7 @@ def load_synonyms(language: str, folder: Path | str = FOLDER) -> Synonyms:
         raise SignerError(f"{path.name} holds no table: write lines such as 'word: [synonym, synonym]'")
     for word, found in table.items():
         if not (isinstance(found, list) and found and all(_is_word(one) for one in (word, *found))):
-            raise SignerError(f"{path.name}, '{word}': write a list of single words in lower case (in quotes if YAML reads them otherwise, as it does 'no')")
+            raise SignerError(f"{path.name}, '{word}': write a list of single words, lower case, in quotes where YAML takes them for something else")
         if len({word, *found}) <= len(found):
             raise SignerError(f"{path.name}, '{word}': a synonym stands there twice, or is the word itself")
     return {word: tuple(found) for word, found in table.items()}

@@ -1,43 +1,46 @@
-"""The scores of a trained SLUL on the hand-written test set, beside the floor of copying the text.
+"""The scores of the shipped SLUL on the hand-written test set, beside the floor of copying the text.
 
-    python -m signer_lib.language.report --out results/slul_nano.json
+    python -m signer_lib.language.report --out results/slul/asl.json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import random
-import subprocess
 from pathlib import Path
 
-from signer_lib.assets import CHECKPOINTS, ROOT
+from signer_lib.assets import CHECKPOINTS
 from signer_lib.errors import run
-from signer_lib.files import whole_file
-from signer_lib.language.corpus import FOLDER, Pair, ask, made_by_the_grammar, prompts, read_pairs
-from signer_lib.language.slul import load_slul
+from signer_lib.language.corpora import Pair, read_pairs, read_prompts
+from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar, normalised
+from signer_lib.language.slul import SLUL, load_slul
+from signer_lib.language.study import copied
 from signer_lib.language.tokenizer import SPELLED
-from signer_lib.language.training import evaluate, score
+from signer_lib.language.training import evaluate
+from signer_lib.metrics.text import text_scores
+from signer_lib.results import write_result
 
 DRAWS, DRAW_SEED = 400_000, 7  # sentences of the grammar that the test set is compared with
 
 
-def commit() -> str:
-    """The commit of the code, with "+" if there are changes that it does not hold."""
-    git = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "signer_lib", "data") else "")
-
-
-def copied(text: str) -> str:
-    """The floor: the upper-cased words of the text, without marks, as if they were glosses."""
-    return "".join(c for c in text.upper() if c.isalnum() or c in " '-")
-
-
-def in_prompts(texts: list[str]) -> list[str]:
+def in_prompts(texts: list[str]) -> list[Prompt]:
     """Each text in the next wording, quoted or not as people type."""
-    wordings, rng = prompts(), random.Random(0)
+    wordings, rng = read_prompts(FOLDER), random.Random(0)
     return [ask(wordings[i % len(wordings)], text, rng) for i, text in enumerate(texts)]
+
+
+def prompt_scores(slul: SLUL, texts: list[str], glosses: list[list[str]]) -> dict:
+    """Shares (%): prompts that give the sentence's glosses; prompts whose words are marked right; plain texts that are left whole."""
+    prompts = in_prompts(texts)
+    asked = slul.asked([prompt.text for prompt in prompts])
+    inside = [sentence.glosses for sentence in slul.translate(asked)]
+    share = lambda right: 100 * sum(right) / len(texts)
+    return {
+        "same_glosses_in_a_prompt_percent": share(a == b for a, b in zip(glosses, inside)),
+        "same_words_in_a_prompt_percent": share(normalised(a) == normalised(prompt.inside) for a, prompt in zip(asked, prompts)),
+        "plain_texts_left_whole_percent": share(normalised(a) == normalised(text) for a, text in zip(slul.asked(texts), texts)),
+    }
 
 
 def spelled(found: list[list[str]], pairs: list[Pair]) -> float:
@@ -47,39 +50,33 @@ def spelled(found: list[list[str]], pairs: list[Pair]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=CHECKPOINTS / "slul-nano")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     slul, pairs = load_slul(args.model), read_pairs(FOLDER, "test")
-    training = json.loads((args.model / "training.json").read_text())
-    texts = [text for text, _ in pairs]
-    found = [s.glosses for s in slul.translate(texts)]
-    inside = [s.glosses for s in slul.translate(in_prompts(texts))]
+    training = json.loads((args.model / "training.json").read_text(encoding="utf-8"))
+    texts, truth = map(list, zip(*pairs))
+    found = [sentence.glosses for sentence in slul.translate(texts)]
     rows = {
-        "copying the text": score([copied(text) for text in texts], pairs),
+        "copying the text": text_scores([copied(text) for text in texts], truth),
         "SLUL nano, greedy": evaluate(slul, pairs, beams=1),
-        f"SLUL nano, {slul.settings['beams']} beams": score([" ".join(glosses) for glosses in found], pairs),
+        f"SLUL nano, {slul.settings['beams']} beams": text_scores([" ".join(glosses) for glosses in found], truth),
     }
     result = {
         "what": "hand-written English -> ASL gloss test set, data/corpus/test",
         "rows": rows,
-        "same_glosses_in_a_prompt_percent": 100 * sum(a == b for a, b in zip(found, inside)) / len(pairs),
+        **prompt_scores(slul, texts, found),
         "fingerspelled_words_found_percent": spelled(found, pairs),
         "grammar": {"draws": DRAWS, "seed": DRAW_SEED, "test_sentences_made": len(made_by_the_grammar(pairs, DRAWS, DRAW_SEED))},
         "weights": sum(p.numel() for p in slul.model.parameters()),
         "seed": training["seed"],
         "settings": training,
-        "commit": commit(),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "command": f"python -m signer_lib.language.report --out {args.out}",
     }
-    with whole_file(args.out) as part:
-        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(args.out, result, f"python -m signer_lib.language.report --out {args.out}")
     for name, row in rows.items():
         print(f"{name:<22} BLEU-4 {row['bleu4']:5.1f}  BLEU-1 {row['bleu1']:5.1f}  exact {row['exact']:5.1f} %")
-    print(f"fingerspelled words found: {result['fingerspelled_words_found_percent']:.1f} %")
-    print(f"same glosses inside a prompt: {result['same_glosses_in_a_prompt_percent']:.1f} %")
+    print("\n".join(f"{name.removesuffix('_percent').replace('_', ' ')}: {value:.1f} %" for name, value in result.items() if name.endswith("percent")))
     print(f"test sentences that the grammar makes in {DRAWS:,} draws: {result['grammar']['test_sentences_made']}")
 
 
