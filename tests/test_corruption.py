@@ -152,7 +152,7 @@ def test_the_english_synonyms_are_of_words_in_the_corpus_and_rarer():
     ("fox: [vixen, fox]", "'fox': a synonym stands there twice, or is the word itself"),
     ("fox: [vixen, vixen]", "'fox': a synonym stands there twice"),
     ("dog: [hound]\nfox: [vixen]\ndog: [cur]", "line 3: 'dog' stands there twice"),
-    ("fox: vixen]\ndog: [hound]", "line 1"),
+    ("dog: [hound]\nfox: [vixen]]\ncat: [puss]", "line 2"),
     ("- fox", "holds no table"),
 ])
 def test_a_mistake_in_a_synonym_file_is_named(tmp_path, line, said):
