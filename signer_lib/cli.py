@@ -43,7 +43,7 @@ def sign(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Kept in report.json; the same seed gives the same video.")] = 0,
     size: Annotated[int, typer.Option(min=128, max=2048, help="Width and height of the video in pixels.")] = 512,
     captions: Annotated[bool, typer.Option(help="Write the gloss below the signer.")] = True,
-    mode: Annotated[str, typer.Option(help='"prompt": sign what a text such as \'How do I sign "Hello"?\' asks for; "text": sign every word.')] = "prompt",
+    mode: Annotated[str, typer.Option(help="prompt: sign what 'How do I sign \"Hello\"?' asks for; text: sign every word.")] = "prompt",
 ) -> None:
     """Sign a text: writes video.mp4, poses.pose, gates.png and report.json.
 

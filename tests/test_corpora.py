@@ -174,11 +174,11 @@ def test_train_stays_as_it_is_when_it_has_no_marks_or_dev_has_them_too(tmp_path,
 
 @pytest.mark.parametrize("place", [".", "annotations/manual", "PHOENIX-2014-T/annotations/manual"])
 def test_the_official_tables_are_found_and_read(tmp_path, place):
-    fill_csv(tmp_path / place, "train", [row("__ON__ HUND", 'ein "hund')], ending="-complex-annotation")
-    fill_csv(tmp_path / place, "train", [row("HUND", 'ein "hund'), row("ZUG WEG", "der zug")])
+    fill_csv(tmp_path / place, "train", [row("__ON__ HUND", '"ein hund')], ending="-complex-annotation")
+    fill_csv(tmp_path / place, "train", [row("HUND", '"ein hund'), row("ZUG WEG", "der zug")])
     fill_csv(tmp_path / place, "dev", [row("KATZE", "die katze")])
     corpus = open_corpus(tmp_path)
-    assert corpus.language == "de-gsg" and corpus.train == [('ein "hund', "HUND"), ("der zug", "ZUG WEG")]
+    assert corpus.language == "de-gsg" and corpus.train == [('"ein hund', "HUND"), ("der zug", "ZUG WEG")]
     assert corpus.dev == [("die katze", "KATZE")]
     with pytest.raises(SignerError, match=r"no \*.test.corpus.csv"):
         corpus.test
@@ -262,7 +262,7 @@ def test_a_table_in_one_piece_is_split_by_its_texts(table):
 
 def test_the_split_of_a_sentence_never_changes():
     assert [hashed_split(f"i see {n} cats") for n in (0, 10, 7)] == ["train", "dev", "test"]
-    assert hashed_split("I see 0 cats") == hashed_split("i see 0 cats")
+    assert hashed_split("I See 10 Cats") == "dev"
 
 
 def test_a_saved_table_with_splits_keeps_them(tmp_path):

@@ -26,7 +26,7 @@ ARROWS = {  # a package -> what of ours it may import
     "metrics": {"pose"},
     "render": {"pose", "files"},
     "figures": {"pose", "render", "files"},
-    "language": {"metrics", "config", "checkpoint", "files", "progress"},
+    "language": {"metrics", "config", "checkpoint", "files", "progress", "resume", "results"},
     "prior": {"pose", "files", "progress"},
     "experts": {"pose", "prior", "language", "config", "checkpoint", "files", "progress"},
 }

@@ -76,7 +76,9 @@ def main() -> None:
     write_result(args.out, result, f"python -m signer_lib.language.report --out {args.out}")
     for name, row in rows.items():
         print(f"{name:<22} BLEU-4 {row['bleu4']:5.1f}  BLEU-1 {row['bleu1']:5.1f}  exact {row['exact']:5.1f} %")
-    print("\n".join(f"{name.removesuffix('_percent').replace('_', ' ')}: {value:.1f} %" for name, value in result.items() if name.endswith("percent")))
+    for name, value in result.items():
+        if name.endswith("_percent"):
+            print(f"{name.removesuffix('_percent').replace('_', ' ')}: {value:.1f} %")
     print(f"test sentences that the grammar makes in {DRAWS:,} draws: {result['grammar']['test_sentences_made']}")
 
 
