@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from signer_lib.checkpoint import damaged
+from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 
 
@@ -30,7 +30,8 @@ def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
                 group, name = key.split("/", 1)
                 groups.setdefault(group, {})[name] = file.get_tensor(key)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise damaged(path, error) from None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise SignerError(f"{path} is damaged ({reason}): delete it to start the training again") from None
     return groups, told
 
 

@@ -52,9 +52,10 @@ class Batch:
 
 
 def bucketed(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
-    """Batches of similar length, in random order."""
+    """Batches of similar length, at most ``size``, as even as can be, in random order."""
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i] // 2, rng.random()))
-    batches = [order[i:i + size] for i in range(0, len(order), size)]
+    count = -(-len(order) // size)
+    batches = [order[i * len(order) // count:(i + 1) * len(order) // count] for i in range(count)]
     rng.shuffle(batches)
     return batches
 

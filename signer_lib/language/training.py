@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import time
@@ -18,8 +19,10 @@ from transformers import Adafactor
 
 from signer_lib.checkpoint import save_trained
 from signer_lib.errors import SignerError
+from signer_lib.files import filling
 from signer_lib.language.batching import Batches
 from signer_lib.language.corpora import Corpus, Pair
+from signer_lib.language.dropout import with_byte_dropout
 from signer_lib.language.losses import inverse_document_frequency
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
@@ -68,6 +71,9 @@ class SlulConfig:
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
+        for key in ("epochs", "batch_size", "micro_batches", "learning_rate", "tau", "log_steps", "beams", "max_glosses"):
+            if getattr(self, key) <= 0:
+                raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
 
 
 def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
@@ -93,7 +99,7 @@ def learning_rate(config: SlulConfig, step: int, steps: int) -> float:
 def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLUL:
     """An untrained SLUL for the corpus: of the config's size, or on a hub T5."""
     settings = {"language": corpus.language, **{key: getattr(config, key) for key in ("beams", "length_penalty", "max_glosses")}}
-    prompts = bool(corpus.prompts and config.weight_asked)
+    prompts = bool(corpus.prompts and config.prompts and config.weight_asked)
     if base:
         return SLUL.from_base(base, corpus.train, settings, prompts)
     return SLUL.new(SignTokenizer.train(corpus.train, corpus.language, config.vocabulary), settings, config.model, prompts)
@@ -110,17 +116,28 @@ class Training:
         self.accelerator = Accelerator(mixed_precision=precision(config.precision))
         set_seed(seed)
         self.slul = new_slul(config, corpus, base)
+        if self.accelerator.is_main_process:
+            with filling(self.out):         # an unwritable folder is told now
+                pass
         idf = self._idf() if config.masking == "semantic" else None
         self.batches = Batches(self.slul, corpus.train, corpus.prompts, config, seed, idf)
+        parts = config.micro_batches * self.accelerator.num_processes
+        sizes = {"batch": len(corpus.train) // len(self.batches)} | ({"step's prompts": config.prompts} if self.slul.pointer else {})
+        for what, rows in sizes.items():
+            if rows < parts:
+                raise SignerError(f"{rows} rows of a {what} cannot be cut into {parts}: use fewer micro_batches or processes")
+        with_byte_dropout(self.slul.model)
         objective = Objective(self.slul, config, self._everyone)
-        self.averaged = copy.deepcopy(objective).to(self.accelerator.device).requires_grad_(False).eval()
+        self.averaged = copy.deepcopy(Objective(self.slul, config)).to(self.accelerator.device).requires_grad_(False).eval()
         optimizer = Adafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         self.inner = self.accelerator.unwrap_model(self.objective)
         self.best: dict[str, Tensor] = {}
         self.sums: dict[str, float] = defaultdict(float)
         self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best_bleu4": -1.0, "best_epoch": 0, "log": []}
-        self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "pairs": len(corpus.train), "minutes": minutes, "base": base}
+        self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "language": corpus.language, "pairs": len(corpus.train),
+                                          "pairs_sha256": hashlib.sha256(json.dumps(corpus.train).encode()).hexdigest()[:16],
+                                          "minutes": minutes, "base": base}
         self._resume()
 
     # --- one step ----------------------------------------------------------------------------------------------------
@@ -165,9 +182,9 @@ class Training:
         """The rows of all processes; only this one's carry a gradient, which DDP's sum over processes makes whole."""
         if self.accelerator.num_processes == 1:
             return rows
-        size, here = len(rows), self.accelerator.process_index
-        gathered = self.accelerator.gather(rows.detach())
-        return torch.cat([gathered[:here * size], rows, gathered[(here + 1) * size:]])
+        sizes = self.accelerator.gather(torch.tensor([len(rows)], device=rows.device)).tolist()         # a batch need not divide evenly
+        gathered = self.accelerator.gather(self.accelerator.pad_across_processes(rows.detach())).split(max(sizes))
+        return torch.cat([rows if k == self.accelerator.process_index else gathered[k][:size] for k, size in enumerate(sizes)])
 
     def _idf(self) -> Tensor:
         ids = self.slul.tokenizer.fast([gloss for _, gloss in self.corpus.train], add_special_tokens=False).input_ids
