@@ -41,8 +41,8 @@ def brow_track(xyz: np.ndarray, amount: np.ndarray) -> np.ndarray:
 
 
 def kind_of(text: str, glosses: list[str]) -> int:
-    """-1 for a wh-question, 1 for a yes/no question, 0 otherwise. Of a prompt, the sentence in its quotes counts."""
-    asked = (re.findall(r"""["'](.{2,})["']""", text) or [text])[-1].strip()
+    """-1 for a wh-question, 1 for a yes/no question, 0 otherwise."""
+    asked = text.strip()
     if asked.endswith("?") and WH & set(glosses[-2:]):
         return -1
     return int(asked.endswith("?") and re.split(r"[^a-z]", asked.lower())[0] in AUXILIARIES)

@@ -19,6 +19,7 @@ from signer_lib.errors import SignerError
 CYCLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"  # Okabe and Ito's: apart for every colour vision
 DASHES = "-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), "-"
 MARKERS = "o", "s", "^", "D", "v", "P", "X"
+HATCHES = "", "//", "..", "\\\\", "xx", "--", "oo"
 COLOURS = "cividis"
 SHADE = "0.88"
 
@@ -60,7 +61,7 @@ def plot_bars(names: Sequence[str], series: Mapping[str, Sequence[float]], axis:
     width = 0.8 / len(series)
     for k, (name, values) in enumerate(series.items()):
         places = np.arange(len(names)) + (k - (len(series) - 1) / 2) * width
-        axis.bar(places, np.asarray(values, float), width, color=CYCLE[k], edgecolor="black", linewidth=0.5, hatch=("", "//", "..")[k % 3], label=name)
+        axis.bar(places, np.asarray(values, float), width, color=CYCLE[k], edgecolor="black", linewidth=0.5, hatch=HATCHES[k], label=name)
     axis.set_xticks(range(len(names)), names, rotation=30 if len(names) > 5 else 0, ha="right" if len(names) > 5 else "center")
     axis.set_ylabel(label)
     if len(series) > 1:

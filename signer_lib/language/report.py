@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import time
 from pathlib import Path
 
 from signer_lib.assets import CHECKPOINTS
@@ -49,6 +50,18 @@ def spelled(found: list[list[str]], pairs: list[Pair]) -> float:
     return 100 * sum(word in out for word, out in wanted) / len(wanted)
 
 
+def speed(slul: SLUL, texts: list[str], beams: int = 5) -> dict:
+    """Seconds for 100 sentences, decoded together and one by one, in turn in one run; the best of three for each."""
+    texts, seconds = (texts * 100)[:100], {"together": [], "one_by_one": []}
+    for _ in range(3):
+        for way, call in (("together", lambda: slul.translate(texts, beams)), ("one_by_one", lambda: [slul.translate([t], beams) for t in texts])):
+            start = time.perf_counter()
+            call()
+            seconds[way].append(time.perf_counter() - start)
+    best = {way: round(min(found), 3) for way, found in seconds.items()}
+    return {"sentences": len(texts), "beams": beams, "seconds": best, "ratio": round(best["one_by_one"] / best["together"], 2)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=CHECKPOINTS / "slul-nano")
@@ -69,6 +82,7 @@ def main() -> None:
         **prompt_scores(slul, texts, found),
         "fingerspelled_words_found_percent": spelled(found, pairs),
         "grammar": {"draws": DRAWS, "seed": DRAW_SEED, "test_sentences_made": len(made_by_the_grammar(pairs, DRAWS, DRAW_SEED))},
+        "decoding": speed(slul, texts),
         "weights": sum(p.numel() for p in slul.model.parameters()),
         "seed": training["seed"],
         "settings": training,
@@ -79,6 +93,7 @@ def main() -> None:
     for name, value in result.items():
         if name.endswith("_percent"):
             print(f"{name.removesuffix('_percent').replace('_', ' ')}: {value:.1f} %")
+    print(f"100 sentences with 5 beams: {result['decoding']['seconds']['together']:.2f} s")
     print(f"test sentences that the grammar makes in {DRAWS:,} draws: {result['grammar']['test_sentences_made']}")
 
 

@@ -188,7 +188,12 @@ class SLUL:
 
     def translate(self, texts: list[str], beams: int | None = None) -> list[GlossSentence]:
         """Any number of texts, each one sentence, ``BATCH`` at a time."""
-        return [found for i in range(0, len(texts), BATCH) for found in self._translate(texts[i : i + BATCH], beams)]
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # a batch takes as long as its longest sentence
+        found: dict[int, GlossSentence] = {}
+        for i in range(0, len(texts), BATCH):
+            rows = order[i : i + BATCH]
+            found |= zip(rows, self._translate([texts[row] for row in rows], beams))
+        return [found[i] for i in range(len(texts))]
 
     @torch.inference_mode()
     def _translate(self, texts: list[str], beams: int | None) -> list[GlossSentence]:
