@@ -53,6 +53,36 @@ def test_numbers_may_be_whole_where_a_fraction_is_meant(tmp_path):
     assert load_config(Small, tmp_path / "a.yaml") == Small(3, 1)
 
 
+def test_changes_replace_values_and_the_last_one_counts(tmp_path):
+    (tmp_path / "a.yaml").write_text("steps: 3\nrate: 1\n")
+    assert load_config(Small, tmp_path / "a.yaml", ["rate=0.5", "name = long", "rate=2"]) == Small(3, 2, "long")
+    assert load_config(Small, tmp_path / "a.yaml", []) == Small(3, 1)
+
+
+def test_a_change_may_fill_in_what_the_file_lacks_and_may_hold_a_mapping(tmp_path):
+    (tmp_path / "a.yaml").write_text("rate: 1\n")
+    assert load_config(Small, tmp_path / "a.yaml", ["steps=4"]).steps == 4
+    assert load_config(SlulConfig, "slul_nano", ["model={d_model: 8}"]).model == {"d_model": 8}
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ("steps", "'steps' sets nothing: write key=value"),
+        ("stepz=1", "unknown key 'stepz', did you mean 'steps'"),
+        ("steps=1.5", "steps must be int, not 1.5"),
+        ("steps=true", "steps must be int, not True"),
+        ("rate=", "rate must be a number, not None"),
+        ("=1", "unknown key ''"),
+    ],
+)
+def test_a_wrong_change_is_told_in_one_line(tmp_path, change, told):
+    (tmp_path / "a.yaml").write_text("steps: 3\nrate: 1\n")
+    with pytest.raises(SignerError, match=told) as error:
+        load_config(Small, tmp_path / "a.yaml", [change])
+    assert "\n" not in str(error.value)
+
+
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(RuntimeError):
