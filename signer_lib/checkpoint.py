@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save_file
 from torch import nn
 
 from signer_lib.errors import SignerError
@@ -15,8 +14,9 @@ from signer_lib.files import filling
 
 
 def save_half(model: nn.Module, path: Path) -> None:
-    """The model's weights as 16-bit floats; what two layers share is stored once."""
-    save_model(copy.deepcopy(model).half(), str(path))
+    """The model's weights as 16-bit floats; what two layers share is stored once, under its first name: the same weights, the same bytes."""
+    first: dict[int, str] = {}
+    save_file({name: x.half().contiguous() for name, x in model.state_dict().items() if first.setdefault(x.data_ptr(), name) == name}, str(path))
     path.chmod(0o644)                                       # safetensors makes files that only their owner can read
 
 

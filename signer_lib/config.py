@@ -33,7 +33,10 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
         key, is_sign, value = change.partition("=")
         if not is_sign:
             raise SignerError(f"'{change}' sets nothing: write key=value")
-        values[key.strip()] = yaml.safe_load(value)
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise SignerError(f"'{change}' cannot be read: write key=value, with a value as in YAML") from None
     names = [f.name for f in dataclasses.fields(kind)]
     for key in values:
         if key not in names:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from signer_lib.errors import SignerError
 from signer_lib.language.corpora import Pair
 from signer_lib.language.corpus import ask
 from signer_lib.language.losses import NOTHING, mask_glosses, mask_rates
@@ -105,14 +106,18 @@ class Batches:
     def _prompts(self, rows: list[int], rng: random.Random) -> dict[str, Tensor]:
         """Prompts that ask for one to three of the batch's sentences, and plain texts, which are asked for as a whole."""
         made = []
-        for _ in range(self.config.prompts):
+        for _ in range(10 * self.config.prompts):
+            if len(made) == self.config.prompts:
+                break
             wording = "{}" if rng.random() < self.config.plain_share else rng.choice(self.prompts)
             counts = ([1, 2, 4, 12], [10, 6, 3, 1]) if wording == "{}" else ([1, 2, 3], [7, 2, 1]) if '"' in wording else ([1], [1])
             several = rng.sample(rows, min(len(rows), rng.choices(*counts)[0]))
             prompt = ask(wording, " ".join(self.pairs[i][0] for i in several), rng)
             encoded = self.slul.tokenizer.encode_words(prompt.text)
-            if len(encoded.text.split()) > prompt.span()[1]:            # else a mark of the wording grew into a word
-                made.append((Encoded(shuffle_slots(encoded, "", rng)[0], []), prompt.span()))
+            if span := prompt.span(self.slul.tokenizer.words):
+                made.append((Encoded(shuffle_slots(encoded, "", rng)[0], []), span))
+        else:
+            raise SignerError("the wordings of prompts.txt run into the words inside: set {} apart with spaces or quotes")
         encoded, spans = zip(*made)
         batch = self.slul.batch(list(encoded), "prompt")
         words = self.slul.words_of(batch, list(encoded), "prompt")

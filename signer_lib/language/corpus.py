@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from signer_lib.files import filling
 from signer_lib.language.corpora import Pair, read_pairs
 from signer_lib.language.lexicon import load_lexicon
 from signer_lib.language.speaker import Speaker
-from signer_lib.language.tokenizer import WORD, plain
 
 FOLDER = DATA / "corpus"
 
@@ -34,10 +34,11 @@ class Prompt:
     def text(self) -> str:
         return self.before + self.inside + self.after
 
-    def span(self) -> tuple[int, int]:
-        """The places of the first and the last word of ``inside`` among all words, as the tokenizer counts them."""
-        before, inside = (len(WORD.findall(plain(part))) for part in (self.before, self.inside))
-        return before, before + inside - 1
+    def span(self, words: Callable[[str], list[str]]) -> tuple[int, int] | None:
+        """The places of the first and the last word of ``inside`` among all ``words(text)``; None if a word reaches across its ends."""
+        before, inside = words(self.before), words(self.inside)
+        whole = words(self.text)[len(before) : len(before) + len(inside)] == inside
+        return (len(before), len(before) + len(inside) - 1) if whole else None
 
 
 def ask(wording: str, text: str, rng: random.Random) -> Prompt:

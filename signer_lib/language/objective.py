@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
-from transformers.modeling_outputs import BaseModelOutput
 
 from signer_lib.language.batching import Batch
 from signer_lib.language.losses import NOTHING, loss_asked, loss_con, loss_kl, loss_sagm, loss_slul, mean_pool
@@ -21,19 +21,24 @@ class Objective(nn.Module):
     def __init__(self, slul: SLUL, config, everyone: Callable[[Tensor], Tensor] = lambda rows: rows):
         super().__init__()
         self.slul, self.t5, self.pointer, self.config, self.everyone = slul, slul.model, slul.pointer, config, everyone
+        place = torch.full((self.t5.config.vocab_size,), NOTHING)
+        place[slul.glosses] = torch.arange(len(slul.glosses))
+        self.register_buffer("glosses", slul.glosses.clone(), persistent=False)
+        self.register_buffer("place", place, persistent=False)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """-> {"slul", "sagm", "kl", "con", "asked"} as switched on, each (), and "total", their weighted sum."""
         config, terms = self.config, {}
         H = self.slul.encode({"input_ids": batch.inputs, "attention_mask": batch.mask})  # Eq. 1, (B, L, d)
         logits, states = self.decode(H, batch.mask, batch.labels)
-        terms["slul"] = loss_slul(logits, batch.labels, config.label_smoothing, batch.tokens)
+        g = self.classes(batch.labels)
+        terms["slul"] = loss_slul(logits, g, config.label_smoothing, batch.tokens)
         if config.weight_sagm or config.weight_kl:
             masked_logits, _ = self.decode(H, batch.mask, batch.masked)
             if config.weight_sagm:
-                terms["sagm"] = loss_sagm(masked_logits, batch.labels, batch.hidden, config.label_smoothing, max(batch.hid, 1))
+                terms["sagm"] = loss_sagm(masked_logits, g, batch.hidden, config.label_smoothing, max(batch.hid, 1))
             if config.weight_kl:
-                terms["kl"] = loss_kl(masked_logits, logits, batch.labels, config.kl_moves, batch.tokens)
+                terms["kl"] = loss_kl(masked_logits, logits, g, config.kl_moves, batch.tokens)
         if config.weight_con:
             h_x, h_g = mean_pool(H, batch.mask), mean_pool(states, batch.labels != NOTHING)
             terms["con"] = loss_con(self.everyone(h_x), self.everyone(h_g), config.tau)
@@ -47,7 +52,15 @@ class Objective(nn.Module):
         return 1.0 if name == "slul" else getattr(self.config, f"weight_{name}")
 
     def decode(self, H: Tensor, mask: Tensor, glosses: Tensor) -> tuple[Tensor, Tensor]:
-        """The decoder, fed with ``glosses`` (B, T) moved one place on -> logits (B, T, V), states (B, T, d)."""
+        """The decoder, fed with ``glosses`` (B, T) moved one place on -> logits (B, T, G) of the G glosses only, states (B, T, d).
+
+        Pieces of spoken words never stand in a gloss sentence. Leaving them out of p(g_t | ...) saves a sixth of the time. [ours]
+        """
         fed = self.t5.prepare_decoder_input_ids_from_labels(glosses)
-        out = self.t5(encoder_outputs=BaseModelOutput(H), attention_mask=mask, decoder_input_ids=fed, output_hidden_states=True)
-        return out.logits, out.decoder_hidden_states[-1]
+        states = self.t5.decoder(input_ids=fed, encoder_hidden_states=H, encoder_attention_mask=mask).last_hidden_state
+        scaled = states * self.t5.model_dim**-0.5 if self.t5.config.scale_decoder_outputs else states       # as T5 does before its head
+        return scaled @ self.t5.lm_head.weight[self.glosses].T, states
+
+    def classes(self, labels: Tensor) -> Tensor:
+        """Token ids -> their places among the G glosses, which the logits are about."""
+        return torch.where(labels == NOTHING, NOTHING, self.place[labels.clamp(min=0)])

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoTokenizer, LogitsProcessor, LogitsProcessorList, T5Config, T5ForConditionalGeneration
+from transformers import AutoConfig, AutoTokenizer, LogitsProcessor, LogitsProcessorList, T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
 from signer_lib.errors import SignerError
 from signer_lib.language.losses import mean_pool
-from signer_lib.language.tokenizer import MODES, SLOTS, SPELLED, WORD, Encoded, SignTokenizer, check_text, language_tag, plain, sentences
+from signer_lib.language.tokenizer import MODES, SLOTS, SPELLED, WORD, Encoded, SignTokenizer, check_text, language_tag, sentences
 
 BATCH = 64  # sentences decoded together
 
@@ -26,13 +26,12 @@ BATCH = 64  # sentences decoded together
 class OnlyGlosses(LogitsProcessor):
     """Pieces of spoken words are never written; a slot as often as it stands in the text, and no other slot at all. [ours]"""
 
-    def __init__(self, sayable: Tensor, slots: Tensor, held: Tensor):
-        """sayable (V,) 0 for what may stand in a gloss sentence, -inf for the rest; slots (S,) token ids; held (B * beams, S) how often each
-        stands in the text."""
-        self.sayable, self.slots, self.held = sayable, slots, held
+    def __init__(self, glosses: Tensor, slots: Tensor, held: Tensor):
+        """glosses (G,) the token ids of a gloss sentence; slots (S,) those of the slots; held (B * beams, S) how often each stands in the text."""
+        self.glosses, self.slots, self.held = glosses, slots, held
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        scores = scores + self.sayable
+        scores = torch.full_like(scores, float("-inf")).index_copy_(1, self.glosses, scores[:, self.glosses])
         if self.held.any():
             written = (input_ids[:, :, None] == self.slots).sum(1)
             scores[:, self.slots] = scores[:, self.slots].masked_fill(written >= self.held, float("-inf"))
@@ -62,15 +61,15 @@ class GlossSentence:
 class SLUL:
     """Text or prompt -> glosses and states. ``understand`` is the whole stage; ``asked``, ``encode`` and ``states`` are its steps.
 
+    ``glosses`` (G,) are the ids of the tokens that may stand in a gloss sentence: glosses, slots and the end.
     ``pointer`` [ours] marks the words of a prompt that are to be signed; None for a model that was trained without prompts.
     """
 
     def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict, pointer: nn.Linear | None = None):
         self.model, self.tokenizer, self.settings, self.pointer = model, tokenizer, settings, pointer
         fast = tokenizer.fast
-        glosses = [i for i, token in fast.added_tokens_decoder.items() if not token.special or token.content in (*SLOTS, fast.eos_token)]
-        self.sayable = torch.full((model.config.vocab_size,), float("-inf"))
-        self.sayable[glosses] = 0.0
+        added = fast.added_tokens_decoder.items()
+        self.glosses = torch.tensor([i for i, token in added if not token.special or token.content in (*SLOTS, fast.eos_token)])
 
     @classmethod
     def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict, prompts: bool = False) -> SLUL:
@@ -78,7 +77,7 @@ class SLUL:
         fast = tokenizer.fast
         special = {"pad_token_id": fast.pad_token_id, "eos_token_id": fast.eos_token_id, "decoder_start_token_id": fast.pad_token_id}
         model = T5ForConditionalGeneration(T5Config(vocab_size=len(fast), **special, **size))
-        return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2) if prompts else None)
+        return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2, bias=False) if prompts else None)
 
     @classmethod
     def from_base(cls, base: str, pairs: list[tuple[str, str]], settings: dict, prompts: bool = False) -> SLUL:
@@ -87,13 +86,15 @@ class SLUL:
         Raises ``SignerError`` if it cannot be loaded or is no T5.
         """
         try:
+            if (kind := AutoConfig.from_pretrained(base).model_type) != "t5":
+                raise ValueError(f"it is of type {kind}")
             model, fast = T5ForConditionalGeneration.from_pretrained(base, dtype=torch.float32), AutoTokenizer.from_pretrained(base)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0][:160]
             raise SignerError(f"no T5 could be loaded from '{base}' ({reason}): name a T5 of the hub that is on this machine, or a folder") from None
         tokenizer = SignTokenizer.extend(fast, pairs, settings["language"])
         model.resize_token_embeddings(len(fast))
-        return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2) if prompts else None)
+        return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2, bias=False) if prompts else None)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, device: str = "cpu") -> SLUL:
@@ -110,7 +111,7 @@ class SLUL:
         except Exception as error:  # tokenizers raises bare Exceptions for a broken file
             raise damaged(folder, error) from None
         load_weights(model, folder)
-        pointer = nn.Linear(model.config.d_model, 2) if settings["prompts"] else None
+        pointer = nn.Linear(model.config.d_model, 2, bias=False) if settings["prompts"] else None
         if pointer:
             load_weights(pointer.to(device), folder, "pointer.safetensors")
         return cls(model.to(device).eval(), tokenizer, settings, pointer)
@@ -170,9 +171,10 @@ class SLUL:
             ordered = torch.ones_like(words[0]).expand(words.shape[1], -1).triu().bool()  # no span ends before it begins
             best = (first[:, :, None] + last[:, None, :]).masked_fill(~ordered, -torch.inf).flatten(1).argmax(1)
             for row, text in enumerate(texts[i : i + BATCH]):
-                spans = [match.span() for match in WORD.finditer(plain(text))]
+                normal = self.tokenizer.normal(text)
+                spans = [match.span() for match in WORD.finditer(normal)]
                 a, b = (int(words[row, k]) for k in divmod(int(best[row]), words.shape[1]))
-                found.append(text if (a, b) == (0, len(spans) - 1) else plain(text)[spans[a][0] : spans[b][1]])
+                found.append(text if (a, b) == (0, len(spans) - 1) else normal[spans[a][0] : spans[b][1]])
         return found
 
     def understand(self, text: str, beams: int | None = None, mode: str = "prompt") -> list[GlossSentence]:
@@ -209,7 +211,7 @@ class SLUL:
             attention_mask=batch["attention_mask"],
             num_beams=beams,
             length_penalty=self.settings["length_penalty"],
-            logits_processor=LogitsProcessorList([OnlyGlosses(self.sayable.to(self.device), slots, held)]),
+            logits_processor=LogitsProcessorList([OnlyGlosses(self.glosses.to(self.device), slots, held)]),
             max_new_tokens=self.settings["max_glosses"],
             do_sample=False,
         )

@@ -122,18 +122,20 @@ class SignTokenizer:
         maker = cls(None, known_words(pairs))
         core = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, continuing_subword_prefix="##"))
         core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        texts = [maker.encode_words(text).text for text, _ in pairs]
+        inner = ["##" + letter for letter in sorted(set("".join(texts)) - {" "})]   # named here, as the trainer's own order is another each time
         trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, continuing_subword_prefix="##",
-                                      special_tokens=SPECIAL + _marks(language) + [f"<0x{b:02X}>" for b in range(256)])
-        core.train_from_iterator((maker.encode_words(text).text for text, _ in pairs), trainer)
+                                      special_tokens=SPECIAL + _marks(language) + [f"<0x{b:02X}>" for b in range(256)] + inner)
+        core.train_from_iterator(texts, trainer)
         core.add_tokens([AddedToken(gloss, single_word=True) for gloss in gloss_names(pairs)])
         core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", core.token_to_id("</s>"))])
         return cls(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"), maker.known)
 
     @classmethod
     def extend(cls, fast: PreTrainedTokenizerFast, pairs: list[tuple[str, str]], language: str) -> SignTokenizer:
-        """A hub model's own tokenizer, with our marks and the corpus's glosses as new tokens."""
-        fast.add_tokens([AddedToken(mark, special=True, normalized=False) for mark in _marks(language)], special_tokens=True)
-        fast.add_tokens([AddedToken(gloss, single_word=True, normalized=False) for gloss in gloss_names(pairs)])
+        """A hub model's own tokenizer, with our marks and the corpus's glosses as new tokens, which take the space before them along."""
+        fast.add_tokens([AddedToken(mark, special=True, lstrip=True, normalized=False) for mark in _marks(language)], special_tokens=True)
+        fast.add_tokens([AddedToken(gloss, single_word=True, lstrip=True, normalized=False) for gloss in gloss_names(pairs)])
         return cls(fast, known_words(pairs))
 
     def save(self, folder: Path) -> None:
@@ -148,11 +150,18 @@ class SignTokenizer:
         return cls(PreTrainedTokenizerFast.from_pretrained(folder), known)
 
     # --- text side ---------------------------------------------------------------------------------------------------
+    def normal(self, text: str) -> str:
+        """The text as its words are counted: made plain where words are spelled with Latin letters, else only of one Unicode form."""
+        return unicodedata.normalize("NFC", text) if self.known is None else plain(text)
+
+    def words(self, text: str) -> list[str]:
+        return WORD.findall(self.normal(text))
+
     def encode_words(self, text: str) -> Encoded:
         """Lower-cased words with marks set apart; a word that the corpus does not explain, or a name, becomes a slot."""
         if self.known is None:
-            return Encoded(" ".join(WORD.findall(unicodedata.normalize("NFC", text).lower())), [])
-        found, out, slots = WORD.findall(plain(text)), [], []
+            return Encoded(" ".join(word.lower() for word in self.words(text)), [])
+        found, out, slots = self.words(text), [], []
         capitals = [word[0].isupper() for word in found[1:] if word[0].isalpha() and word != "I"]
         titled = text.isupper() or (len(capitals) > 2 and sum(capitals) > 0.7 * len(capitals))      # then a capital says nothing
         for place, word in enumerate(found):

@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, set_seed
 from torch import Tensor
-from transformers import Adafactor
+from transformers import Adafactor, T5Config
 
 from signer_lib.checkpoint import save_trained
 from signer_lib.errors import SignerError
@@ -26,7 +26,7 @@ from signer_lib.language.dropout import with_byte_dropout
 from signer_lib.language.losses import inverse_document_frequency
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
-from signer_lib.language.tokenizer import SignTokenizer
+from signer_lib.language.tokenizer import SLOTS, SPELLED, SignTokenizer
 from signer_lib.metrics.text import text_scores
 from signer_lib.progress import bar
 from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
@@ -67,10 +67,12 @@ class SlulConfig:
     precision: str
 
     def __post_init__(self):
-        choices = {"masking": ("uniform", "semantic"), "kl_moves": ("both", "masked", "whole"), "precision": ("auto", "no", "bf16")}
+        choices = {"masking": ("uniform", "semantic"), "kl_moves": ("both", "masked", "whole"), "precision": ("auto", "fp32", "bf16")}
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
+        if unknown := sorted(set(self.model) - set(T5Config().to_dict())):
+            raise SignerError(f"model: unknown key '{unknown[0]}': the keys are those of transformers' T5Config, such as num_layers")
         for key in ("epochs", "batch_size", "micro_batches", "learning_rate", "tau", "log_steps", "beams", "max_glosses"):
             if getattr(self, key) <= 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
@@ -83,9 +85,9 @@ def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
 
 
 def precision(asked: str) -> str:
-    """"auto" -> "bf16" where the hardware multiplies such matrices faster than fp32 ones (a GPU, a CPU with AMX), else "no"."""
+    """In accelerate's words. "auto" is "bf16" where the hardware is faster with it (a GPU, a CPU with AMX), else "no", which is fp32."""
     fast = torch.cuda.is_available() or torch.cpu.get_capabilities().get("amx_bf16", False)
-    return ("bf16" if fast else "no") if asked == "auto" else asked
+    return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
 
 
 def learning_rate(config: SlulConfig, step: int, steps: int) -> float:
@@ -134,7 +136,8 @@ class Training:
         self.inner = self.accelerator.unwrap_model(self.objective)
         self.best: dict[str, Tensor] = {}
         self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best_bleu4": -1.0, "best_epoch": 0, "log": []}
+        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best": [-1.0, 0.0], "best_bleu4": 0.0,
+                      "best_epoch": 0, "log": []}
         self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "language": corpus.language, "pairs": len(corpus.train),
                                           "pairs_sha256": hashlib.sha256(json.dumps(corpus.train).encode()).hexdigest()[:16],
                                           "minutes": minutes, "base": base}
@@ -187,8 +190,13 @@ class Training:
         return torch.cat([rows if k == self.accelerator.process_index else gathered[k][:size] for k, size in enumerate(sizes)])
 
     def _idf(self) -> Tensor:
-        ids = self.slul.tokenizer.fast([gloss for _, gloss in self.corpus.train], add_special_tokens=False).input_ids
-        return inverse_document_frequency(ids, len(self.slul.tokenizer.fast))
+        """The inverse document frequency of every token; a slot's is that of spelling anything at all."""
+        fast = self.slul.tokenizer.fast
+        glosses = [" ".join(SLOTS[0] if token.startswith(SPELLED) else token for token in gloss.split()) for _, gloss in self.corpus.train]
+        idf = inverse_document_frequency(fast(glosses, add_special_tokens=False).input_ids, len(fast))
+        slots = fast.convert_tokens_to_ids(SLOTS)
+        idf[slots] = idf[slots[0]].item()
+        return idf
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     def run(self) -> SLUL:
@@ -244,8 +252,9 @@ class Training:
         scores = self._agree(scores)
         shown = {f"dev_{key}": round(scores[key], 2) for key in ("bleu4", "rouge", "wer", "exact")}
         self._write({"step": self.state["step"], "epoch": epoch, **shown})
-        if scores["bleu4"] > self.state["best_bleu4"]:
-            self.state |= {"best_bleu4": scores["bleu4"], "best_epoch": epoch}
+        rank = [scores["bleu4"], -scores["wer"]]        # where no four glosses are right yet, fewer errors are better
+        if rank > self.state["best"]:
+            self.state |= {"best": rank, "best_bleu4": scores["bleu4"], "best_epoch": epoch}
             self.best = {name: value.clone() for name, value in self.averaged.state_dict().items()}
         elif epoch - self.state["best_epoch"] >= self.config.patience:
             self.state["stopped"] = True
