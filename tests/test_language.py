@@ -24,6 +24,10 @@ def verb(name):
     return next(v for v in load_lexicon().verbs if v.gloss == name)
 
 
+def words(text):
+    return WORD.findall(plain(text))
+
+
 # --- grammar ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "clause, said, signed",
@@ -101,9 +105,12 @@ def test_the_corpus_holds_sentences_and_no_prompts():
     ],
 )
 def test_a_prompt_knows_which_of_its_words_are_asked_for(prompt, span):
-    assert prompt.span() == span
-    words = WORD.findall(plain(prompt.text))
-    assert words[span[0]:span[1] + 1] == WORD.findall(plain(prompt.inside))
+    assert prompt.span(words) == span
+    assert words(prompt.text)[span[0]:span[1] + 1] == words(prompt.inside)
+
+
+def test_a_word_that_reaches_across_the_quotes_makes_the_prompt_unusable():
+    assert Prompt("pre", "fix it", "").span(words) is None
 
 
 def test_people_quote_in_three_ways_and_leave_out_capitals_and_stops():
@@ -123,9 +130,8 @@ def test_every_wording_keeps_the_words_that_are_asked_for_apart():
     pairs = read_pairs(FOLDER, "dev")
     for k, wording in enumerate(read_prompts(FOLDER)):
         prompt = ask(wording, pairs[k][0], random.Random(k))
-        first, last = prompt.span()
-        words = WORD.findall(plain(prompt.text))
-        assert words[first:last + 1] == WORD.findall(plain(prompt.inside)), prompt
+        first, last = prompt.span(words)
+        assert words(prompt.text)[first:last + 1] == words(prompt.inside), prompt
 
 
 # --- tokenizer -------------------------------------------------------------------------------------------------------
@@ -171,17 +177,17 @@ def test_what_counts_as_a_name_or_an_unknown_word(slul, text, words):
 
 
 def test_a_slot_is_written_as_often_as_the_text_holds_it_and_no_other():
-    slots, sayable = torch.tensor([5, 6]), torch.zeros(8)
-    only = OnlyGlosses(sayable, slots, held=torch.tensor([[1, 0], [2, 1]]))
+    slots, glosses = torch.tensor([5, 6]), torch.arange(8)
+    only = OnlyGlosses(glosses, slots, held=torch.tensor([[1, 0], [2, 1]]))
     scores = only(torch.tensor([[0, 5, 1], [0, 5, 1]]), torch.zeros(2, 8))
     assert scores[0].isinf().nonzero().flatten().tolist() == [5, 6] and not scores[1].isinf().any()
-    none_held = OnlyGlosses(sayable, slots, held=torch.zeros(2, 2, dtype=torch.long))
+    none_held = OnlyGlosses(glosses, slots, held=torch.zeros(2, 2, dtype=torch.long))
     assert none_held(torch.tensor([[0], [0]]), torch.zeros(2, 8))[:, 5:7].isinf().all()
 
 
 def test_pieces_of_words_are_never_written():
-    sayable = torch.tensor([0.0, -torch.inf, 0.0, 0.0])
-    scores = OnlyGlosses(sayable, torch.tensor([3]), held=torch.tensor([[1]]))(torch.tensor([[0]]), torch.tensor([[1.0, 9.0, 2.0, 3.0]]))
+    glosses = torch.tensor([0, 2, 3])
+    scores = OnlyGlosses(glosses, torch.tensor([3]), held=torch.tensor([[1]]))(torch.tensor([[0]]), torch.tensor([[1.0, 9.0, 2.0, 3.0]]))
     assert scores.tolist() == [[1, -torch.inf, 2, 3]]
 
 
