@@ -86,19 +86,17 @@ def train_slul(
 ) -> None:
     """Train SLUL, text -> glosses, on a parallel corpus: Eq. 2-5 of the paper.
 
-    Writes the model, log.jsonl and training.json. On several processes: accelerate launch --num_processes 2 -m signer_lib train slul ...
+    Writes the model, log.jsonl and training.json. On several GPUs: accelerate launch -m signer_lib train slul ...
 
     Example: stable-signer train slul --data phoenix --text-ext de --size base --minutes 20 --out out/phoenix
     """
-    from signer_lib.config import load_config
     from signer_lib.language.corpora import open_corpus
 
     corpus = open_corpus(data, text_ext, language)
     pairs = len(corpus.train), len(corpus.dev)  # a malformed file is told before torch loads
-    from signer_lib.language.training import SlulConfig, Training
+    from signer_lib.language.training import Training, slul_config
 
-    config = load_config(SlulConfig, size if size.endswith((".yaml", ".yml")) else f"slul_{size}", set)
-    training = Training(config, corpus, out, seed, minutes, base)
+    training = Training(slul_config(size, set), corpus, out, seed, minutes, base)
     training.run()
     if training.accelerator.is_main_process:
         best = f"dev BLEU-4 {training.state['best_bleu4']:.2f} (epoch {training.state['best_epoch']})"

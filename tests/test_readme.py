@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
+from signer_lib.figures.text import phoenix_table
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.prior.phonology import load_signs
+from signer_lib.results import read_results
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -21,15 +23,23 @@ def test_the_first_screen_says_what_this_is_what_it_is_not_and_the_two_commands(
 
 
 def test_the_numbers_come_from_results():
-    result = json.loads((RESULTS / "slul_nano.json").read_text())
+    result = json.loads((RESULTS / "slul" / "asl.json").read_text())
     for name, row in result["rows"].items():
-        assert f"| {name} | {row['bleu4']:.1f} | {row['bleu1']:.1f} | {row['exact']:.1f} |" in README
+        assert f"| {name} | {row['bleu4']:.1f} | {row['rouge']:.1f} | {row['wer']:.1f} | {row['exact']:.1f} |" in README
+    assert f"{result['decoding']['seconds']['together']:.1f} s with 5 beams" in README
     assert f"{result['same_glosses_in_a_prompt_percent']:.1f} %" in README
     assert f"{result['grammar']['draws']:,} draws" in README and result["grammar"]["test_sentences_made"] == 0
     assert f"{result['weights']:,} weights" in README and f"{result['weights']:,} weights" in (CHECKPOINTS / "slul-nano" / "README.md").read_text()
     assert result["rows"][list(result["rows"])[-1]]["count"] == len(read_pairs(FOLDER, "test"))
     training = json.loads((CHECKPOINTS / "slul-nano" / "training.json").read_text())
     assert result["settings"] == training, "the results are of another training: run signer_lib.language.report again"
+
+
+def test_the_table_of_phoenix_comes_from_results():
+    results = read_results(RESULTS / "slul" / "phoenix14t")
+    assert {"copy", "plain", "full"} <= {result["variant"] for result in results}
+    assert phoenix_table(results) in README
+    assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"
 
 
 def test_counts():

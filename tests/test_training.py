@@ -25,15 +25,17 @@ from signer_lib import cli
 from signer_lib.assets import ROOT
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
-from signer_lib.language import training
+from signer_lib.language import study, training
 from signer_lib.language.batching import OFTEN_LEFT_OUT, Batches, bucketed, shuffle_slots
 from signer_lib.language.corpora import Corpus, open_corpus
 from signer_lib.language.corpus import FOLDER
+from signer_lib.language.corruption import KINDS
 from signer_lib.language.losses import NOTHING, loss_asked, loss_con, loss_kl, loss_sagm, loss_slul, mean_pool
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import MASK, SLOTS, Encoded, SignTokenizer
 from signer_lib.language.training import SlulConfig, Training, learning_rate, new_slul
+from signer_lib.results import read_results
 
 TERMS = ["slul", "sagm", "kl", "con", "asked"]
 STATE = "training_state.safetensors"
@@ -604,3 +606,25 @@ def test_a_wrong_evaluation_is_told_in_one_line(stable_signer, folder, words, to
 def test_the_same_corpus_gives_the_same_tokenizer(corpus):
     made = {SignTokenizer.train(corpus.train, "en-ase", 400).fast.backend_tokenizer.to_str() for _ in range(5)}
     assert len(made) == 1
+
+
+# --- the study of the losses -----------------------------------------------------------------------------------------
+def test_the_study_leaves_one_result_a_run_and_does_none_twice(german, tmp_path, monkeypatch):
+    size = str(preset(tmp_path / "tiny.yaml", prompts=0, weight_asked=0.0, epochs=1))
+    ask_for = ["--data", str(german), "--text-ext", "de", "--size", size, "--variants", "plain", "full_semantic", "--work", str(tmp_path / "work"),
+               "--out", str(tmp_path / "out")]
+    study.main(ask_for)
+    results = {result["variant"]: result for result in read_results(tmp_path / "out")}
+    assert set(results) == {"copy", "plain", "full_semantic"}
+    plain, full = results["plain"], results["full_semantic"]
+    assert (plain["settings"]["weight_sagm"], plain["settings"]["masking"]) == (0, "uniform")
+    assert (full["settings"]["weight_sagm"], full["settings"]["masking"]) == (0.5, "semantic")
+    assert "sagm" not in plain["log"][0] and {"slul", "sagm", "kl", "con"} <= set(full["log"][0])
+    assert plain["test"]["count"] == len(open_corpus(german, "de").test) and plain["seed"] == 1 and plain["commit"] and plain["command"]
+    assert {(row["noise"], row["rate"]) for row in plain["noise"]} == {(kind, rate) for kind in KINDS for rate in study.RATES}
+    monkeypatch.setattr(study, "one_run", lambda *_: pytest.fail("a finished run was done again"))
+    study.main(ask_for)
+
+
+def test_copying_gives_words_in_capitals_without_marks():
+    assert study.copied("Where's the library, Sam?") == "WHERE'S THE LIBRARY SAM"

@@ -12,12 +12,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from signer_lib.config import load_config
 from signer_lib.errors import SignerError, run
 from signer_lib.language.corpora import Corpus, Pair, open_corpus
 from signer_lib.language.corruption import KINDS, corrupt, word_counts
 from signer_lib.language.slul import SLUL
-from signer_lib.language.training import SlulConfig, Training, evaluate
+from signer_lib.language.training import Training, evaluate, slul_config
 from signer_lib.metrics.text import text_scores
 from signer_lib.results import write_result
 
@@ -53,7 +52,7 @@ def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]
 
 def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path) -> dict:
     """Trains one variant with one seed and scores it. JSON-ready."""
-    training = Training(load_config(SlulConfig, size, VARIANTS[variant]), corpus, work / f"{variant}-{seed}", seed)
+    training = Training(slul_config(size, VARIANTS[variant]), corpus, work / f"{variant}-{seed}", seed)
     slul = training.run()
     clean = {"dev": evaluate(slul, corpus.dev), "test": evaluate(slul, corpus.test), "test_greedy": evaluate(slul, corpus.test, beams=1)}
     settings = json.loads((work / f"{variant}-{seed}" / "training.json").read_text(encoding="utf-8"))
@@ -62,7 +61,7 @@ def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path) -> d
             "settings": settings, "log": training.state["log"]}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--text-ext", default="text")
@@ -71,7 +70,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--work", type=Path, default=Path("out/study"), help="where the trained models go")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     corpus = open_corpus(args.data, args.text_ext)
     command = f"python -m signer_lib.language.study --data {corpus.name} --text-ext {args.text_ext} --size {args.size}"
     floor = {split: text_scores([copied(text) for text, _ in pairs], [gloss for _, gloss in pairs])
@@ -82,7 +81,7 @@ def main() -> None:
             path = args.out / f"{variant}-{seed}.json"
             if path.is_file():
                 continue
-            result = one_run(variant, seed, corpus, f"slul_{args.size}", args.work)
+            result = one_run(variant, seed, corpus, args.size, args.work)
             write_result(path, result, f"{command} --variants {variant} --seeds {seed}")
             print(f"{variant}, seed {seed}: test BLEU-4 {result['test']['bleu4']:.2f}, dev {result['dev']['bleu4']:.2f}", flush=True)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import Adafactor, T5Config
 
 from signer_lib.checkpoint import save_trained
+from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.language.batching import Batches
@@ -76,6 +77,11 @@ class SlulConfig:
         for key in ("epochs", "batch_size", "micro_batches", "learning_rate", "tau", "log_steps", "beams", "max_glosses"):
             if getattr(self, key) <= 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
+
+
+def slul_config(size: str, changes: list[str] | None = None) -> SlulConfig:
+    """The settings of a size (nano, phoenix, base) or a YAML file, with ``changes`` such as "weight_kl=0"."""
+    return load_config(SlulConfig, size if size.endswith((".yaml", ".yml")) else f"slul_{size}", changes)
 
 
 def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
