@@ -21,6 +21,7 @@ from signer_lib.language.losses import mean_pool
 from signer_lib.language.tokenizer import MODES, SLOTS, SPELLED, WORD, Encoded, SignTokenizer, check_text, language_tag, sentences
 
 BATCH = 64  # sentences decoded together
+CERTAIN = 6.0  # nats by which a part must beat the whole text to count as what is asked for; between plain sentences and prompts of train and dev
 
 
 class OnlyGlosses(LogitsProcessor):
@@ -169,12 +170,14 @@ class SLUL:
             words = self.words_of(batch, encoded, "prompt")
             first, last = self.point(self.encode(batch), words).unbind(-1)  # (B, L) each
             ordered = torch.ones_like(words[0]).expand(words.shape[1], -1).triu().bool()  # no span ends before it begins
-            best = (first[:, :, None] + last[:, None, :]).masked_fill(~ordered, -torch.inf).flatten(1).argmax(1)
+            spans = (first[:, :, None] + last[:, None, :]).masked_fill(~ordered, -torch.inf).flatten(1)
             for row, text in enumerate(texts[i : i + BATCH]):
                 normal = self.tokenizer.normal(text)
-                spans = [match.span() for match in WORD.finditer(normal)]
-                a, b = (int(words[row, k]) for k in divmod(int(best[row]), words.shape[1]))
-                found.append(text if (a, b) == (0, len(spans) - 1) else normal[spans[a][0] : spans[b][1]])
+                places = [match.span() for match in WORD.finditer(normal)]
+                whole = first[row, (words[row] == 0).nonzero()[0]] + last[row, (words[row] == len(places) - 1).nonzero()[-1]]
+                best, span = spans[row].max(0)
+                a, b = (int(words[row, k]) for k in divmod(int(span), words.shape[1]))
+                found.append(normal[places[a][0] : places[b][1]] if best > whole + CERTAIN else text)
         return found
 
     def understand(self, text: str, beams: int | None = None, mode: str = "prompt") -> list[GlossSentence]:
