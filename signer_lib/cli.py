@@ -78,10 +78,10 @@ def train_slul(
     data: Data = DATA / "corpus",
     text_ext: TextExt = "text",
     language: Language = None,
-    size: Annotated[str, typer.Option(help="nano, base, or a YAML file with the settings.")] = "nano",
-    base: Annotated[str | None, typer.Option(help="Start from a T5 of the hub, such as google/flan-t5-base, or of a folder.")] = None,
+    size: Annotated[str, typer.Option(help="nano, phoenix, base, or a YAML file with the settings.")] = "nano",
+    base: Annotated[str | None, typer.Option(help="Start from a T5 of the hub or a folder; add --set learning_rate=0.001.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Train about so long instead of all epochs; scoring on dev comes on top.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same model.")] = 1,
     set: Annotated[list[str] | None, typer.Option(help="Another value for a setting, for example --set weight_kl=0. May be repeated.")] = None,
 ) -> None:
     """Train SLUL, text -> glosses, on a parallel corpus: Eq. 2-5 of the paper.
@@ -123,7 +123,7 @@ def evaluate_slul(
     from signer_lib.language.slul import SLUL
     from signer_lib.language.training import evaluate
 
-    slul = SLUL.from_pretrained(model)
+    slul = SLUL.from_pretrained(model, _device())
     scores = evaluate(slul, pairs, beams)
     typer.echo(json.dumps({"model": str(model), "data": str(data), "split": split, "beams": beams or slul.settings["beams"]} | scores))
 
@@ -153,7 +153,7 @@ def doctor() -> None:
     for name, extra in EXTRAS.items():
         typer.echo(f"  {name:<18}{_version(name) or f'not installed: type  pip install -e .[{extra}]'}")
     typer.echo("Device")
-    typer.echo(f"  {_device() if _version('torch') else 'unknown without torch'}")
+    typer.echo(f"  {_device_name() if _version('torch') else 'unknown without torch'}")
     typer.echo("Shipped and built")
     for name, mend in SHIPPED.items():
         there = (ROOT / name).is_file()
@@ -168,9 +168,13 @@ def doctor() -> None:
 def _device() -> str:
     import torch
 
-    if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name(0)}, not used yet: this version runs on the CPU"
-    return "CPU"
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _device_name() -> str:
+    import torch
+
+    return f"{torch.cuda.get_device_name(0)}: trains and scores SLUL" if torch.cuda.is_available() else "CPU"
 
 
 def _version(package: str) -> str | None:

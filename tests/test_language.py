@@ -11,7 +11,7 @@ from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar,
 from signer_lib.language.grammar import Clause, Phrase, english, gloss
 from signer_lib.language.lexicon import load_lexicon, regular_verb, with_s
 from signer_lib.language.slul import SLUL, OnlyGlosses
-from signer_lib.language.tokenizer import WORD, SignTokenizer, check_text, plain, sentences
+from signer_lib.language.tokenizer import WORD, SignTokenizer, check_text, known_words, plain, sentences
 from signer_lib.language.training import evaluate
 from signer_lib.metrics.text import GlossBleu
 
@@ -188,7 +188,8 @@ def test_a_slot_is_written_as_often_as_the_text_holds_it_and_no_other():
 def test_pieces_of_words_are_never_written():
     glosses = torch.tensor([0, 2, 3])
     scores = OnlyGlosses(glosses, torch.tensor([3]), held=torch.tensor([[1]]))(torch.tensor([[0]]), torch.tensor([[1.0, 9.0, 2.0, 3.0]]))
-    assert scores.tolist() == [[1, -torch.inf, 2, 3]]
+    assert scores[0, 1] == -torch.inf
+    assert torch.allclose(scores[0, [0, 2, 3]], torch.tensor([1.0, 2.0, 3.0]).log_softmax(0))        # p over glosses, as Eq. 2 has it
 
 
 def test_only_glosses_slots_and_the_end_are_sayable(slul):
@@ -317,3 +318,31 @@ def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path, name, damage):
     with pytest.raises(SignerError) as told:
         SLUL.from_pretrained(folder)
     assert "\n" not in str(told.value) and str(folder) in str(told.value)
+
+
+# --- other languages, other corpora ----------------------------------------------------------------------------------
+def test_a_text_of_marks_only_is_no_prompt_and_does_not_end_a_training():
+    assert all(ask('Sign "{}"', "...", random.Random(seed)).inside == "..." for seed in range(20))
+    assert Prompt("Sign: ", "\U0001f600", "").span(words) is None
+
+
+def test_without_spelled_words_a_text_keeps_its_letters():
+    german = SignTokenizer(None, None)
+    assert german.encode_words("Große Straße im Süden.").text == "große straße im süden ."
+    assert sentences("Es fällt Schnee. Im Süden, große Straße!", german.normal) == ["Es fällt Schnee.", "Im Süden, große Straße!"]
+    check_text("Где библиотека?", english=False)
+
+
+def test_spelled_words_are_compared_without_accents_and_capitals():
+    assert SignTokenizer.spell("NAME fs-Müller") == "NAME fs-MULLER"
+    assert known_words([("My name is Müller", "POSS-1 NAME fs-MÜLLER")]) == {"my", "name", "is"}
+
+
+def test_asking_of_a_text_without_words_is_told(slul):
+    with pytest.raises(SignerError, match="no words"):
+        slul.asked(["...", "\U0001f600"])
+
+
+@pytest.mark.parametrize("text", ["She is a good student.", "Three teas, please.", "My sister flew from Maine to Utah.", "I like dogs."])
+def test_a_plain_text_is_asked_for_as_a_whole(slul, text):
+    assert slul.asked([text]) == [text]

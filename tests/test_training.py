@@ -30,6 +30,7 @@ from signer_lib.language.batching import OFTEN_LEFT_OUT, Batches, bucketed, shuf
 from signer_lib.language.corpora import Corpus, open_corpus
 from signer_lib.language.corpus import FOLDER
 from signer_lib.language.corruption import KINDS
+from signer_lib.language.dropout import ByteDropout
 from signer_lib.language.losses import NOTHING, loss_asked, loss_con, loss_kl, loss_sagm, loss_slul, mean_pool
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
@@ -628,3 +629,37 @@ def test_the_study_leaves_one_result_a_run_and_does_none_twice(german, tmp_path,
 
 def test_copying_gives_words_in_capitals_without_marks():
     assert study.copied("Where's the library, Sam?") == "WHERE'S THE LIBRARY SAM"
+
+
+def test_a_finished_training_is_not_done_over(corpus, whole):
+    before = {path.name: path.read_bytes() for path in whole.out.iterdir()}
+    with pytest.raises(SignerError, match="holds a finished training"):
+        Training(tiny(), corpus, whole.out, seed=7)
+    assert before == {path.name: path.read_bytes() for path in whole.out.iterdir()}
+
+
+def test_an_empty_split_is_told_before_the_work(corpus, tmp_path):
+    empty = Corpus("empty", "en-ase", {"train": corpus.train, "dev": []}.get)
+    with pytest.raises(SignerError, match="no sentences in its dev split"):
+        Training(tiny(), empty, tmp_path / "out", seed=0)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("key, value", [("rho", 30), ("average", 1.5), ("weight_kl", float("nan")), ("prompts", -3), ("vocabulary", 0)])
+def test_settings_out_of_range_are_told(key, value):
+    with pytest.raises(SignerError, match=f"{key} must be"):
+        tiny(**{key: value})
+
+
+def test_byte_dropout_drops_at_its_rate_and_keeps_the_mean():
+    torch.manual_seed(0)
+    layer, x = ByteDropout(0.2), torch.ones(1000, 401)
+    y = layer(x)
+    assert abs((y == 0).float().mean().item() - 51 / 256) < 0.003 and abs(y.mean().item() - 1) < 0.003
+    assert torch.equal(layer.eval()(x), x) and torch.equal(ByteDropout(0.0)(x), x)
+
+
+def test_a_spelled_word_that_the_text_does_not_hold_is_left_out_of_the_labels():
+    pairs = [("My name is Zoë.", "POSS-1 NAME fs-Zoë fs-NOBODY"), ("I am Sam.", "IX-1 fs-SAM")]
+    slul = new_slul(tiny(), Corpus("two", "en-ase", lambda _: pairs))
+    assert Batches(slul, pairs, [], tiny(), 0).glosses == ["POSS-1 NAME fs-ZOE", "IX-1 fs-SAM"]

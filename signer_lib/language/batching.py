@@ -17,7 +17,7 @@ from signer_lib.language.corpora import Pair
 from signer_lib.language.corpus import ask
 from signer_lib.language.losses import NOTHING, mask_glosses, mask_rates
 from signer_lib.language.slul import SLUL
-from signer_lib.language.tokenizer import MASK, SLOTS, SPELLED, Encoded
+from signer_lib.language.tokenizer import MASK, SLOTS, SPELLED, Encoded, SignTokenizer
 
 OFTEN_LEFT_OUT = {"the", "a", "an", ",", ".", "?", "!"}         # people who type in haste drop these
 
@@ -76,8 +76,15 @@ class Batches:
     def __init__(self, slul: SLUL, pairs: list[Pair], prompts: list[str], config, seed: int, idf: Tensor | None = None):
         self.slul, self.pairs, self.prompts, self.config, self.seed, self.idf = slul, pairs, prompts, config, seed, idf
         self.encoded = [slul.tokenizer.encode_words(text) for text, _ in pairs]
+        self.glosses = [self._sayable(e, gloss) for e, (_, gloss) in zip(self.encoded, pairs)]
         self.lengths = [len(e.text.split()) for e in self.encoded]
         self.epoch, self.order = -1, []
+
+    @staticmethod
+    def _sayable(encoded: Encoded, gloss: str) -> str:
+        """Without spelled words that are not in the text: there is no slot to say them with."""
+        kept = [token for token in SignTokenizer.spell(gloss).split() if not token.startswith(SPELLED) or token[len(SPELLED):] in encoded.words]
+        return " ".join(kept)
 
     def __len__(self) -> int:
         return -(-len(self.pairs) // self.config.batch_size)
@@ -88,7 +95,7 @@ class Batches:
             self.epoch, self.order = epoch, bucketed(self.lengths, self.config.batch_size, random.Random(f"{self.seed} epoch {epoch}"))
         rng, rows = random.Random(f"{self.seed} step {step}"), self.order[place]
         drops = self.config.drop_articles, self.config.drop_words
-        sentences = [shuffle_slots(self.encoded[i], self.pairs[i][1], rng, *drops) for i in rows]
+        sentences = [shuffle_slots(self.encoded[i], self.glosses[i], rng, *drops) for i in rows]
         labels, hidden, masked = self._glosses([gloss for _, gloss in sentences], step)
         asks = self._prompts(rows, rng) if self.prompts and self.slul.pointer is not None else dict.fromkeys(("asks", "asks_mask", "words", "span"))
         inputs = self.slul.batch([Encoded(text, []) for text, _ in sentences])

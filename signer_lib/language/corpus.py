@@ -38,7 +38,7 @@ class Prompt:
         """The places of the first and the last word of ``inside`` among all ``words(text)``; None if a word reaches across its ends."""
         before, inside = words(self.before), words(self.inside)
         whole = words(self.text)[len(before) : len(before) + len(inside)] == inside
-        return (len(before), len(before) + len(inside) - 1) if whole else None
+        return (len(before), len(before) + len(inside) - 1) if whole and inside else None
 
 
 def ask(wording: str, text: str, rng: random.Random) -> Prompt:
@@ -46,7 +46,7 @@ def ask(wording: str, text: str, rng: random.Random) -> Prompt:
     quote = rng.choices(['"', "'", ""], [6, 1, 3])[0] if '"' in wording else ""
     bare = '"' in wording and not quote
     if bare or (rng.random() < 0.4 and not wording.endswith("{}")):
-        text = text.rstrip(".!?" if bare else ".!")
+        text = text.rstrip(".!?" if bare else ".!") or text
     if (bare or rng.random() < 0.3) and not re.match(r"I\b", text):
         text = text[0].lower() + text[1:]
     before, after = wording.replace('"', quote).split("{}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 
 
 class ByteDropout(nn.Module):
@@ -16,6 +17,8 @@ class ByteDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.dropped:
             return x
+        if x.device.type != "cpu":  # other devices are fast enough, and not all can draw 64 bits
+            return dropout(x, self.dropped / 256)
         drawn = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
         kept = drawn.view(torch.uint8)[: x.numel()].view(x.shape) >= self.dropped
         return x * kept * (256 / (256 - self.dropped))

@@ -87,7 +87,8 @@ def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
 
 def similarities(h_x: Tensor, h_g: Tensor, tau: float) -> Tensor:
     """<h_x^i, h_g^j> / tau for every text i and gloss sentence j of a batch; of unit vectors, so that tau has one meaning [ours]. -> (B, B)"""
-    return normalize(h_x.float(), dim=-1) @ normalize(h_g.float(), dim=-1).T / tau
+    with torch.autocast(h_x.device.type, enabled=False):  # bf16 has too few digits for cosines that are divided by a small tau
+        return normalize(h_x.float(), dim=-1) @ normalize(h_g.float(), dim=-1).T / tau
 
 
 def loss_con(h_x: Tensor, h_g: Tensor, tau: float) -> Tensor:

@@ -32,7 +32,8 @@ class OnlyGlosses(LogitsProcessor):
         self.glosses, self.slots, self.held = glosses, slots, held
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        scores = torch.full_like(scores, float("-inf")).index_copy_(1, self.glosses, scores[:, self.glosses])
+        kept = scores[:, self.glosses].log_softmax(-1)  # p(g_t | g_<t, H) of Eq. 2 is over glosses
+        scores = torch.full_like(scores, float("-inf")).index_copy_(1, self.glosses, kept)
         if self.held.any():
             written = (input_ids[:, :, None] == self.slots).sum(1)
             scores[:, self.slots] = scores[:, self.slots].masked_fill(written >= self.held, float("-inf"))
@@ -90,6 +91,8 @@ class SLUL:
             if (kind := AutoConfig.from_pretrained(base).model_type) != "t5":
                 raise ValueError(f"it is of type {kind}")
             model, fast = T5ForConditionalGeneration.from_pretrained(base, dtype=torch.float32), AutoTokenizer.from_pretrained(base)
+            if not fast.is_fast:
+                raise ValueError("its tokenizer has no fast form")
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0][:160]
             raise SignerError(f"no T5 could be loaded from '{base}' ({reason}): name a T5 of the hub that is on this machine, or a folder") from None
@@ -159,8 +162,10 @@ class SLUL:
     def asked(self, texts: list[str]) -> list[str]:
         """The part of each text that is to be signed: of 'How do I sign "Good morning"?' it is 'Good morning'; of a plain text, all of it. [ours]
 
-        Raises ``SignerError`` if the model was trained without prompts.
+        Raises ``SignerError`` if the model was trained without prompts, or a text has no words.
         """
+        if empty := [text for text in texts if not self.tokenizer.words(text)]:
+            raise SignerError(f"there are no words in '{empty[0][:40]}'")
         if self.pointer is None:
             raise SignerError("this model was trained without prompts: give it sentences, with mode 'text'")
         found = []
@@ -188,8 +193,8 @@ class SLUL:
         """
         if mode not in MODES:
             raise SignerError(f"there is no mode '{mode}': use {' or '.join(MODES)}")
-        check_text(text)
-        return self.translate(sentences(self.asked([text])[0] if mode == "prompt" else text), beams)
+        check_text(text, english=self.settings["language"].startswith("en-"))
+        return self.translate(sentences(self.asked([text])[0] if mode == "prompt" else text, self.tokenizer.normal), beams)
 
     def translate(self, texts: list[str], beams: int | None = None) -> list[GlossSentence]:
         """Any number of texts, each one sentence, ``BATCH`` at a time."""

@@ -52,13 +52,16 @@ def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]
 
 def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path) -> dict:
     """Trains one variant with one seed and scores it. JSON-ready."""
-    training = Training(slul_config(size, VARIANTS[variant]), corpus, work / f"{variant}-{seed}", seed)
-    slul = training.run()
+    out = work / f"{variant}-{seed}"
+    if not (out / "training.json").is_file():  # else it was trained before, and is only scored
+        Training(slul_config(size, VARIANTS[variant]), corpus, out, seed).run()
+    slul = SLUL.from_pretrained(out)
     clean = {"dev": evaluate(slul, corpus.dev), "test": evaluate(slul, corpus.test), "test_greedy": evaluate(slul, corpus.test, beams=1)}
-    settings = json.loads((work / f"{variant}-{seed}" / "training.json").read_text(encoding="utf-8"))
+    settings = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     weights = sum(p.numel() for p in slul.model.parameters())
     return {"variant": variant, "seed": seed, **clean, "noise": list(under_noise(slul, corpus, corpus.test)), "weights": weights,
-            "settings": settings, "log": training.state["log"]}
+            "settings": settings, "log": log}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -75,7 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
     command = f"python -m signer_lib.language.study --data {corpus.name} --text-ext {args.text_ext} --size {args.size}"
     floor = {split: text_scores([copied(text) for text, _ in pairs], [gloss for _, gloss in pairs])
              for split, pairs in (("dev", corpus.dev), ("test", corpus.test))}
-    write_result(args.out / "copy.json", {"variant": "copy", **floor}, command)
+    if not (args.out / "copy.json").is_file():
+        write_result(args.out / "copy.json", {"variant": "copy", **floor}, command)
     for variant in args.variants:
         for seed in args.seeds:
             path = args.out / f"{variant}-{seed}.json"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,24 +56,24 @@ def plain(text: str) -> str:
     return text
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, cut after ``.``, ``!``, ``?`` and at the end of a line; "Dr." or "a.m." does not end one.
+def sentences(text: str, normal: Callable[[str], str] = plain) -> list[str]:
+    """The ``normal`` sentences of a text, cut after ``.``, ``!``, ``?`` and at the end of a line; "Dr." or "a.m." does not end one.
 
     A sentence of more than ``LONGEST_SENTENCE`` words is cut again, at its commas if it has any.
     """
-    parts = [part for line in text.splitlines() for part in re.split(SENTENCE_END, plain(line))]
+    parts = [part for line in text.splitlines() for part in re.split(SENTENCE_END, normal(line))]
     short = [piece for part in parts for piece in ([part] if len(part.split()) <= LONGEST_SENTENCE else re.split(r"(?<=[,;:])\s+", part))]
     cut = [" ".join(words[i:i + LONGEST_SENTENCE]) for words in map(str.split, short) for i in range(0, len(words), LONGEST_SENTENCE)]
     return [part for part in cut if any(c.isalnum() for c in part)]
 
 
-def check_text(text: str) -> str:
-    """The text, if it can be signed. Raises ``SignerError`` for no words, too many words, or a script that is not Latin."""
-    words = [word for word in plain(text).split() if any(c.isalnum() for c in word)]
+def check_text(text: str, english: bool = True) -> str:
+    """The text, if it can be signed. Raises ``SignerError`` for no words, too many words, or, of an English text, a script that is not Latin."""
+    words = [word for word in (plain(text) if english else text).split() if any(c.isalnum() for c in word)]
     if not words:
         raise SignerError('there are no words to sign: give an English sentence, for example "Where is the library?"')
     foreign = sorted({c for c in "".join(words) if c.isalnum() and not c.isascii()})
-    if foreign:
+    if foreign and english:
         name = unicodedata.name(foreign[0], "an unknown sign").title()
         raise SignerError(f"this model reads English in Latin letters, not '{foreign[0]}' ({name}): write the sentence in English")
     if len(words) > MAX_WORDS:
@@ -94,7 +95,7 @@ def gloss_names(pairs: list[tuple[str, str]]) -> list[str]:
 
 def known_words(pairs: list[tuple[str, str]]) -> set[str] | None:
     """The words of a corpus that it does not only fingerspell; None if it fingerspells none at all."""
-    spelled = {token[len(SPELLED):].lower() for _, gloss in pairs for token in gloss.split() if token.startswith(SPELLED)}
+    spelled = {plain(token[len(SPELLED):]).lower() for _, gloss in pairs for token in gloss.split() if token.startswith(SPELLED)}
     return {w.lower() for text, _ in pairs for w in WORD.findall(plain(text))} - spelled if spelled else None
 
 
@@ -178,6 +179,11 @@ class SignTokenizer:
         return Encoded(" ".join(out), slots)
 
     # --- gloss side --------------------------------------------------------------------------------------------------
+    @staticmethod
+    def spell(gloss: str) -> str:
+        """A gloss sentence with its spelled words as ``Encoded.words`` has them: plain, upper case."""
+        return " ".join(SPELLED + plain(token[len(SPELLED):]).upper() if token.startswith(SPELLED) else token for token in gloss.split())
+
     @staticmethod
     def show(tokens: list[str], words: list[str]) -> list[str]:
         """Glosses as they are; the slots -> ``fs-WORD``."""

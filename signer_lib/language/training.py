@@ -72,9 +72,15 @@ class SlulConfig:
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
+        for key in ("rho", "label_smoothing", "drop_articles", "drop_words", "plain_share", "average"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise SignerError(f"{key} must be from 0 to 1, not {getattr(self, key)}")
+        for key in ("weight_sagm", "weight_kl", "weight_con", "weight_asked", "warmup_steps", "prompts", "patience"):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
         if unknown := sorted(set(self.model) - set(T5Config().to_dict())):
             raise SignerError(f"model: unknown key '{unknown[0]}': the keys are those of transformers' T5Config, such as num_layers")
-        for key in ("epochs", "batch_size", "micro_batches", "learning_rate", "tau", "log_steps", "beams", "max_glosses"):
+        for key in ("vocabulary", "epochs", "batch_size", "micro_batches", "learning_rate", "tau", "log_steps", "beams", "max_glosses"):
             if getattr(self, key) <= 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
 
@@ -92,7 +98,8 @@ def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
 
 def precision(asked: str) -> str:
     """In accelerate's words. "auto" is "bf16" where the hardware is faster with it (a GPU, a CPU with AMX), else "no", which is fp32."""
-    fast = torch.cuda.is_available() or torch.cpu.get_capabilities().get("amx_bf16", False)
+    gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    fast = gpu or torch.cpu.get_capabilities().get("amx_bf16", False)
     return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
 
 
@@ -121,6 +128,11 @@ class Training:
 
     def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
         self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
+        for split in ("train", "dev"):
+            if not corpus.split(split):
+                raise SignerError(f"the corpus {corpus.name} has no sentences in its {split} split: add some")
+        if (self.out / "training.json").is_file():
+            raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
         self.accelerator = Accelerator(mixed_precision=precision(config.precision))
         set_seed(seed)
         self.slul = new_slul(config, corpus, base)
@@ -162,7 +174,7 @@ class Training:
         for part in range(parts):
             rows = batch.part(part * processes + self.accelerator.process_index, parts * processes)
             wait = self.accelerator.no_sync(self.objective) if part < parts - 1 else torch.enable_grad()
-            with wait, self.accelerator.autocast():
+            with wait:
                 terms = self.objective(rows)
                 # A sum over the rows of a process is part of the batch's; the contrast is already whole, for each of the parts.
                 spread = {name: value / parts if name == "con" else value for name, value in terms.items() if name != "total"}
@@ -243,7 +255,7 @@ class Training:
             self.state["timed_from"] = self.state["seconds"]
         else:
             pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
-            self.state["steps"] = self._agree(min(self.state["steps"], max(TIMED[1], round(60 * self.minutes / pace))))
+            self.state["steps"] = self._agree(max(TIMED[1], round(60 * self.minutes / pace)))
 
     def _log(self, k: int) -> None:
         since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
