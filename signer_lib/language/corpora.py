@@ -134,7 +134,7 @@ def read_prompts(folder: Path | str) -> list[str]:
     Raises ``SignerError`` naming the line that has no ``{}``.
     """
     path = Path(folder) / "prompts.txt"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = _lines(path) if path.is_file() else []
     for number, line in enumerate(lines, 1):
         if line.count("{}") != 1:
             raise SignerError(f"{path}, line {number} must hold {{}} once, in the place of the sentence")
