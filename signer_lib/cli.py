@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
+from signer_lib.cli_prior import prior
 from signer_lib.errors import SignerError, run
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ trainings = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train
 evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score a stage: one JSON line.")
 app.add_typer(trainings, name="train")
 app.add_typer(evaluations, name="evaluate")
+app.add_typer(prior, name="prior")
 
 Data = Annotated[Path, typer.Option(help="A folder with train, dev and test as .text and .gloss, PHOENIX-2014T's tables, or aslg_pc12.")]
 TextExt = Annotated[str, typer.Option(help="The ending of the files with the sentences, for example de.")]

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from signer_lib.errors import SignerError
-from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
+from signer_lib.experts.model import Choice, SLPMoE, Unit, load_slp_moe
 from signer_lib.experts.nonmanual import mark
 from signer_lib.experts.refinement import Span, join
 from signer_lib.figures.gates import plot_gates
@@ -30,8 +30,8 @@ from signer_lib.files import filling
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
 from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import write_pose
+from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
-from signer_lib.prior.kinematics import load_body
 from signer_lib.progress import progress
 from signer_lib.render import drawn
 from signer_lib.render.video import write_video
@@ -65,21 +65,30 @@ class Signing:
 
     @property
     def gloss_spans(self) -> list[dict]:
-        """For each gloss: its name, sentence, source, the prior's entries it was made from, its frames [first, stop), seconds."""
+        """For each gloss: its name, sentence, source, the prior's entries it was made from, its frames [first, stop), seconds.
+
+        A sign that stands in for a word without one also has ``stands for``, the word, and ``why``.
+        """
         units = [(s, unit, offered) for s, choice in enumerate(self.choices) for unit, offered in zip(choice.units, choice.candidates)]
         frames = {span.unit: span for span in self.spans if span.unit is not None}
         rows: dict[tuple[int, int], dict] = {}
         for k, (s, unit, offered) in enumerate(units):
-            row = rows.setdefault((s, unit.gloss), {"gloss": self.sentences[s].glosses[unit.gloss], "sentence": s, "units": [],
+            row = rows.setdefault((s, unit.gloss), {"gloss": self._signed(s, unit), "sentence": s, "units": [],
                                                     "source": "fingerspelling" if unit.of else offered[0].source, "frames": [frames[k].start, 0]})
+            if unit.stands_for:
+                row |= {"stands for": unit.stands_for, "why": unit.why}
             row["units"].append(unit.name)
             row["frames"][1] = frames[k].stop
         return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in rows.values()]
 
+    def _signed(self, sentence: int, unit: Unit) -> str:
+        """The gloss that a unit is part of; the sign itself where it stands in for a word."""
+        return unit.name if unit.stands_for else self.sentences[sentence].glosses[unit.gloss]
+
     @property
     def captions(self) -> list[str]:
         """(T,) the gloss at every frame; of a spelled word also the letter. A transition shows what is nearer; before and after is nothing."""
-        names = [(self.sentences[s].glosses[unit.gloss], unit) for s, choice in enumerate(self.choices) for unit in choice.units]
+        names = [(self._signed(s, unit), unit) for s, choice in enumerate(self.choices) for unit in choice.units]
         lines = [""] * len(self.poses)
         owned = [span for span in self.spans if span.unit is not None]
         for k, span in enumerate(owned):
@@ -160,7 +169,7 @@ class StableSignerPipeline:
         choices = [self.experts.choose(sentence, self.prior) for sentence in sentences]
         clock.append(time.monotonic())
         poses, spans = self.stabilise(choices)
-        poses = mark(poses, spans, [(s.text, s.glosses, len(c.units)) for s, c in zip(sentences, choices)])
+        poses = mark(poses, spans, [(s.text, s.glosses, [u.gloss for u in c.units]) for s, c in zip(sentences, choices)])
         clock.append(time.monotonic())
         timings = dict(zip(("understand", "choose", "blend_and_refine"), np.diff(clock).tolist()))
         return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings)

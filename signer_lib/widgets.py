@@ -1,9 +1,9 @@
-"""Sliders over the drawing functions. Each widget is thin: the picture comes from a pure function in ``figures``."""
+"""Sliders and lists over the drawing functions. Each widget is thin: the picture comes from a pure function in ``figures``."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -24,6 +24,16 @@ def scrubber(draw: Callable[[int], Figure], steps: int, name: str = "frame", fps
     ipywidgets.jslink((play, "value"), (slider, "value"))
     slider.observe(lambda change: setattr(picture, "value", png(draw(change["new"]))), "value")
     return ipywidgets.VBox([ipywidgets.HBox([play, slider]), picture])
+
+
+def chooser(draw: Callable[..., Figure], **choices: Sequence[str]) -> ipywidgets.VBox:
+    """A list to choose from for each argument of ``draw(name=chosen, ...)``; the first of each is chosen at the start."""
+    lists = {name: ipywidgets.Dropdown(options=list(names), description=name) for name, names in choices.items()}
+    chosen = lambda: png(draw(**{name: box.value for name, box in lists.items()}))
+    picture = ipywidgets.Image(value=chosen(), format="png")
+    for box in lists.values():
+        box.observe(lambda change: setattr(picture, "value", chosen()), "value")
+    return ipywidgets.VBox([ipywidgets.HBox(list(lists.values())), picture])
 
 
 def scrub(signing) -> ipywidgets.VBox:

@@ -23,11 +23,11 @@ RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval"}
 TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},
-    "metrics": {"pose"},
+    "metrics": {"pose", "results"},
     "render": {"pose", "files"},
-    "figures": {"pose", "render", "files"},
+    "figures": {"pose", "prior", "render", "files"},
     "language": {"metrics", "config", "checkpoint", "files", "progress", "resume", "results"},
-    "prior": {"pose", "files", "progress"},
+    "prior": {"pose", "language", "metrics", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "config", "checkpoint", "files", "progress"},
 }
 
@@ -37,9 +37,10 @@ def requirement(line: str) -> tuple[str, str]:
     return CONDA_NAMES.get(name, name), version
 
 
-def declared() -> dict[str, str]:
+def declared(*, studio: bool = False) -> dict[str, str]:
+    """The dependencies and those of the extras; of ``studio`` only if asked: it bakes what the repository ships, and is large."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    extras = [line for name, extra in project["optional-dependencies"].items() if studio or name != "studio" for line in extra]
     return dict(requirement(line) for line in project["dependencies"] + extras)
 
 
@@ -82,7 +83,7 @@ def test_every_entry_of_the_environment_says_what_it_is_for():
 def test_imports_and_pyproject_agree():
     modules = {name.split(".")[0] for folder in ("signer_lib", "tests", "notebooks") for name in imported(ROOT / folder)}
     foreign = modules - set(sys.stdlib_module_names) - {"signer_lib", "__future__", "IPython"}  # IPython comes with ipykernel
-    known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared()}
+    known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared(studio=True)}
     assert not foreign - set(known), "imported but not declared"
     unused = {name for module, name in known.items() if module not in foreign}
     assert unused - RUN_NOT_IMPORTED == NOT_IMPORTED_YET
@@ -98,7 +99,7 @@ def test_the_arrows_point_one_way():
 
 def test_only_the_pipeline_composes_the_stages():
     stages = {"language", "prior", "experts", "render"}
-    for path in (ROOT / "signer_lib").glob("*.py"):
+    for path in set((ROOT / "signer_lib").glob("*.py")) - set((ROOT / "signer_lib").glob("cli*.py")):      # the command line calls every stage
         touched = {
             name.split(".")[1] for name, files in imported(ROOT / "signer_lib").items() if path in files and name.startswith("signer_lib.")
         } & stages
@@ -106,4 +107,4 @@ def test_only_the_pipeline_composes_the_stages():
 
 
 def test_core_needs_no_anny_or_vtk():
-    assert not {"anny", "vtk", "pyvista"} & set(declared())
+    assert {"anny"} <= set(declared(studio=True)) and not {"anny", "vtk", "pyvista"} & set(declared())

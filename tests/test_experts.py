@@ -10,11 +10,10 @@ from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_f
 from signer_lib.experts.gating import Gate, Query, load_balance
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_vel
 from signer_lib.experts.model import MoEConfig, SLPMoE, mixture, units_of
-from signer_lib.experts.nonmanual import BROWS, envelope, kind_of, mark
 from signer_lib.experts.prosody import letter_tempo, manner
-from signer_lib.experts.refinement import Span, join, low_pass, transition
+from signer_lib.experts.refinement import join, low_pass, transition
 from signer_lib.pose import SIGNER70, PoseSequence
-from signer_lib.prior.kinematics import load_body
+from signer_lib.prior.body import load_body
 
 BODY_AND_HANDS = slice(0, 50)
 
@@ -184,29 +183,3 @@ def test_features_describe_a_candidate():
     phi = dict(zip(FEATURES, candidate_features(PoseSequence(xyz, 25.0), recorded=True)))
     assert phi["log duration"] == pytest.approx(0) and phi["right path"] == pytest.approx(1, abs=1e-5)
     assert phi["left path"] == 0 and phi["recorded"] == 1
-
-
-@pytest.mark.parametrize(
-    "text, glosses, brow",
-    [("Are you happy?", ["IX-2", "HAPPY"], 1), ("Where is it?", ["IX-3", "WHERE"], -1), ("I am happy.", ["IX-1", "HAPPY"], 0)],
-)
-def test_brows_say_what_kind_of_sentence_it_is(rest, text, glosses, brow):
-    poses = PoseSequence(np.repeat(rest[None], 60, 0), 25.0)
-    marked = mark(poses, [Span(0, 10, 30), Span(1, 35, 50)], [(text, glosses, 2)])
-    moved = (marked.xyz - poses.xyz)[:, BROWS, 1].mean(1)
-    assert np.sign(round(float(moved[25]), 4)) == brow and abs(moved[0]) < 1e-6
-    assert np.allclose(np.delete(marked.xyz, BROWS, 1), np.delete(poses.xyz, BROWS, 1), atol=1e-6)
-    assert envelope(20, 5, 10, 25.0)[7] == 1
-
-
-@pytest.mark.parametrize(
-    "text, glosses, kind",
-    [
-        ("Where is it?", ["IX-3", "WHERE"], -1),
-        ("How many books do you have?", ["BOOK", "IX-2", "HAVE", "HOW", "MANY"], -1),
-        ("Don't you like tea?", ["TEA", "IX-2", "LIKE", "NOT"], 1),
-        ("I don't know where he lives.", ["IX-1", "KNOW", "NOT", "IX-3", "LIVE", "WHERE"], 0),
-    ],
-)
-def test_the_kind_of_a_sentence(text, glosses, kind):
-    assert kind_of(text, glosses) == kind

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from signer_lib.figures.moment import plot_moment
 from signer_lib.pose import PoseSequence
-from signer_lib.prior.kinematics import load_body
+from signer_lib.prior.body import load_body
 from signer_lib.widgets import png, scrubber
 
 

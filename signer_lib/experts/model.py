@@ -18,6 +18,7 @@ from signer_lib.experts.gating import Gate, Query
 from signer_lib.language.slul import GlossSentence
 from signer_lib.prior.database import Candidate, Prior
 from signer_lib.prior.fingerspelling import PREFIX, spell
+from signer_lib.prior.neighbours import stand_in
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class Unit:
     """What the experts perform one after another: a sign, or one letter of a spelled word.
 
     name  the prior's gloss ("BOOK", "S").   gloss  index of its gloss in the sentence.   letter, of  place in the word, or (0, 0) for a sign.
+    stands_for, why  the word that has no sign and for which this one is signed, and the reason; "" for all others.
     """
 
     name: str
     gloss: int
     letter: int = 0
     of: int = 0
+    stands_for: str = ""
+    why: str = ""
 
 
 @dataclass
@@ -65,11 +69,17 @@ class MoEConfig:
     weight_hand: float
 
 
-def units_of(glosses: list[str], prior: Prior) -> list[Unit]:
-    """Glosses -> signs and letters. ``fs-SAM`` becomes S, A, M; so does a gloss that the prior does not hold."""
+def units_of(glosses: list[str], prior: Prior, text: str | None = None) -> list[Unit]:
+    """Glosses -> signs and letters. ``fs-SAM`` becomes S, A, M; so does a gloss that the prior does not hold.
+
+    text  the sentence: with it, a word that is no name and has a synonym with a sign is signed by that, ``fs-MOTORCAR`` as CAR.
+    """
     units = []
     for i, gloss in enumerate(glosses):
-        if not gloss.startswith(PREFIX) and gloss in prior:
+        instead = stand_in(gloss.removeprefix(PREFIX), prior, text) if text is not None and gloss.startswith(PREFIX) else None
+        if instead and instead.gloss:
+            units.append(Unit(instead.gloss, i, stands_for=instead.word, why=instead.why))
+        elif not gloss.startswith(PREFIX) and gloss in prior:
             units.append(Unit(gloss, i))
         else:
             letters = spell(gloss)
@@ -102,7 +112,7 @@ class SLPMoE(nn.Module):
     @torch.inference_mode()
     def choose(self, sentence: GlossSentence, prior: Prior) -> Choice:
         """Eq. 6-7 and the Pose Chosen Networks for one sentence. Raises ``SignerError`` for a word that cannot be spelled."""
-        units = units_of(sentence.glosses, prior)
+        units = units_of(sentence.glosses, prior, sentence.text)
         candidates = [prior.candidates(u.name) for u in units]
         most = max(map(len, candidates))
         phi, mask = torch.zeros(len(units), most, len(FEATURES)), torch.zeros(len(units), most, dtype=torch.bool)

@@ -30,9 +30,9 @@ from signer_lib.experts.prosody import MANNERS, letter_tempo, manner
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.language.slul import GlossSentence, load_slul
+from signer_lib.prior.body import load_body
 from signer_lib.prior.compiler import compile_sign
 from signer_lib.prior.database import Prior
-from signer_lib.prior.kinematics import load_body
 from signer_lib.prior.phonology import load_signs
 from signer_lib.progress import progress
 

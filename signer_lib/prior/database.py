@@ -1,165 +1,112 @@
 """The pose prior: every gloss with its candidate poses, as a Hugging Face ``datasets`` table. [paper: a database; ours: its form]
 
-The table is built once from the lexicon and the recorded letters, and again whenever anything it depends on has changed: its
-folder is named after a fingerprint of all that.
+    prior = Prior.open();  prior.candidates("BOOK", k=2)[0].poses;  prior.nearest("BOOK")
+
+The shipped lexicon's prior is built once into the cache, and again whenever anything it depends on has changed: its folder is named
+after a fingerprint of all that. Any other prior is a folder of its own (``Prior.load``), which grows by ``add`` and ``merge``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from importlib import metadata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import datasets
 import numpy as np
+from datasets.table import MemoryMappedTable
 
 from signer_lib.assets import cache_dir
 from signer_lib.errors import SignerError
-from signer_lib.pose import SIGNER70, PoseSequence
-from signer_lib.prior import fingerspelling
-from signer_lib.prior.compiler import VARIANTS, compile_sign
-from signer_lib.prior.fingerspelling import MOVING, recorded_letters
-from signer_lib.prior.kinematics import Body, load_body
-from signer_lib.prior.phonology import LEXICON, handshapes_of, load_signs
-from signer_lib.progress import progress
+from signer_lib.pose import PoseSequence
+from signer_lib.prior import fingerspelling, neighbours, table
+from signer_lib.prior.body import Body, load_body
+from signer_lib.prior.building import build_prior, fingerprint
+from signer_lib.prior.exporting import export_lexicon
+from signer_lib.prior.handshapes import LEXICON
+from signer_lib.prior.validation import Problem, digest, find_problems
 
-FPS = 25
-LETTER_TEMPO = {"citation": 1.0, "reduced": 0.75, "emphatic": 1.35}        # of the duration
-FEATURES = datasets.Features({
-    "gloss": datasets.Value("string"), "variant": datasets.Value("string"), "source": datasets.Value("string"),
-    "licence": datasets.Value("string"), "signer": datasets.Value("string"), "fps": datasets.Value("float32"),
-    "phonology": datasets.Value("string"), "stability": datasets.Value("float32"), "frames": datasets.Value("int32"),
-    "xyz": datasets.Value("binary"), "confidence": datasets.Value("binary"),         # little-endian float32, (T, J, 3) and (T, J)
-})
+DECODED = 2048                                  # clips kept decoded: about 90 MB at 40 frames each
+MAPPED = 64 * 2**20                             # bytes of clips read before the files are mapped anew, as what was read stays in memory
+KEPT_BUILDS = 2
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to sign a gloss. ``source`` is "rule" or "recording"; ``stability`` is the mean wrist jerk, lower is steadier."""
+    """One way to sign a gloss.
+
+    source     "rule" or "recording".       stability  the mean wrist jerk, shoulder widths/s^3: lower is steadier.
+    bone_drift, missing                     shares, see ``table.stability``.
+    phonology  the description as a mapping, {} where it is not known.
+    """
 
     gloss: str
     variant: str
     source: str
     licence: str
+    signer: str
     stability: float
+    bone_drift: float
+    missing: float
     poses: PoseSequence = field(repr=False)
-
-
-def wrist_jerk(poses: PoseSequence) -> float:
-    """Mean length of the third difference of both wrists' paths, in shoulder widths per second cubed; 0 below four frames."""
-    wrists = poses.xyz[:, [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]]
-    jerk = np.linalg.norm(np.diff(wrists, n=3, axis=0), axis=-1) * poses.fps ** 3
-    return float(np.nanmean(jerk)) if np.isfinite(jerk).any() else 0.0
-
-
-def fingerprint(lexicon: Path, body: Body) -> str:
-    """What the table depends on, as 16 hexadecimal digits: lexicon, body, the package of the letters, the code."""
-    digest = hashlib.sha256(metadata.version("spoken-to-signed").encode())
-    code = Path(__file__).parent
-    described = [LEXICON / "handshapes.yaml", *sorted(Path(lexicon).glob("*.yaml"))]
-    for path in [*described, *sorted(code.glob("*.py")), *sorted((code.parent / "pose").glob("*.py"))]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for value in asdict(body).values():
-        digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-    return digest.hexdigest()[:16]
-
-
-def _row(gloss: str, variant: str, poses: PoseSequence, **about: str) -> dict:
-    return {"gloss": gloss, "variant": variant, "fps": poses.fps, "stability": wrist_jerk(poses), "frames": len(poses),
-            "xyz": poses.xyz.astype("<f4").tobytes(), "confidence": poses.confidence.astype("<f4").tobytes()} | about
-
-
-def _rows(lexicon: Path, body: Body) -> Iterator[dict]:
-    """Every sign in every variant, then every letter in every tempo, with one progress bar."""
-    signs, handshapes = load_signs(lexicon), handshapes_of(lexicon)
-    letters = recorded_letters(body, FPS)
-    both = [gloss for gloss in signs if gloss in letters]
-    if both:
-        raise SignerError(f"{lexicon}: the signs {', '.join(both)} have the names of letters; rename them")
-    for gloss in progress([*signs, *letters], "building the pose prior"):
-        if gloss in signs:
-            about = {"source": "rule", "licence": "Apache-2.0", "signer": body.name,
-                     "phonology": json.dumps(asdict(signs[gloss]))}
-            compiled = {v.name: compile_sign(signs[gloss], body, v, FPS, handshapes) for v in VARIANTS}
-        else:
-            about = {"source": "recording", "licence": fingerspelling.LICENCE, "signer": "recorded in spoken-to-signed",
-                     "phonology": json.dumps({"handshape": MOVING.get(gloss, gloss.lower())})}
-            letter = letters[gloss]
-            compiled = {name: letter.stretch(round(tempo * len(letter))) for name, tempo in LETTER_TEMPO.items()}
-        yield from (_row(gloss, name, poses, **about) for name, poses in compiled.items())
-
-
-def build_prior(folder: Path, lexicon: Path = LEXICON, body: Body | None = None) -> Path:
-    """Compile all signs and letters into the table ``folder``: whole or not at all. A faster process's table stays.
-
-    Raises ``SignerError`` for a wrong lexicon or a place that cannot be written to.
-    """
-    folder = Path(folder)
-    table = datasets.Dataset.from_list(list(_rows(Path(lexicon), body or load_body())), features=FEATURES)
-    bars, part = datasets.are_progress_bars_disabled(), None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-        os.chmod(part, 0o755)                                  # mkdtemp makes folders that only their owner can read
-        datasets.disable_progress_bars()
-        table.save_to_disk(part)
-        try:
-            os.rename(part, folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    except OSError as error:
-        raise SignerError(f"cannot write the pose prior to {folder.parent}: {error.strerror or error}; set SIGNER_CACHE to "
-                          "a folder that can be written to") from error
-    finally:
-        if not bars:
-            datasets.enable_progress_bars()
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-    return folder
+    phonology: dict = field(repr=False)
 
 
 class Prior:
-    """The table, memory-mapped; poses are decoded when they are asked for, and kept.
+    """A prior's folder, memory-mapped. Poses are decoded when they are asked for, and the last ``DECODED`` clips are kept."""
 
-    ``prior = Prior.open(); prior.candidates("BOOK")[0].poses``
-    """
+    def __init__(self, folder: Path):
+        """Opens ``folder``. Raises ``SignerError`` if it is no prior or is damaged."""
+        self.folder, self.name = Path(folder), Path(folder).name
+        self._refresh()
 
-    def __init__(self, table: datasets.Dataset, name: str):
-        self.table, self.name = table, name
-        self._rows: dict[str, list[int]] = {}
-        for row, gloss in enumerate(table["gloss"]):
-            self._rows.setdefault(gloss, []).append(row)
-        self._decoded: dict[str, list[Candidate]] = {}
-
+    # --- opening -----------------------------------------------------------------------------------------------------
     @classmethod
     def open(cls, folder: Path | str | None = None, lexicon: Path = LEXICON, body: Body | None = None) -> Prior:
         """The prior of this lexicon and body in ``folder`` (left out: ``$SIGNER_CACHE`` or ``.cache``), built if it is not there.
 
         Raises ``SignerError`` if it cannot be built, or if the table is damaged.
         """
-        body = body or load_body()
-        path = Path(folder or cache_dir()) / f"prior-{fingerprint(lexicon, body)}"
+        body, cache = body or load_body(), Path(folder or cache_dir())
+        path = cache / f"prior-{fingerprint(lexicon, body)}"
         if not os.path.isdir(path):                               # unlike Path.is_dir, False where it may not look
             build_prior(path, lexicon, body)
-        try:
-            table = datasets.load_from_disk(str(path))
-            if table.features != FEATURES or not len(table):
-                raise ValueError("other columns")
-            return cls(table, path.name)
-        except Exception as error:                             # datasets and pyarrow raise many kinds
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise SignerError(f"the pose prior {path} is damaged ({reason[:120]}): delete it, and it is built again") from error
+            _forget_old(cache, path)
+        return cls(path)
 
+    @classmethod
+    def load(cls, folder: Path | str) -> Prior:
+        """A prior that ``new``, ``build`` or another program of the ecosystem left in ``folder``."""
+        return cls(Path(folder))
+
+    @classmethod
+    def new(cls, folder: Path | str) -> Prior:
+        """An empty prior. Raises ``SignerError`` if ``folder`` holds one already."""
+        return cls(table.new(Path(folder)))
+
+    def _refresh(self) -> None:
+        self.parts = table.read_manifest(self.folder)["parts"]
+        tables = table.load(self.folder, self.parts)
+        self.table = datasets.concatenate_datasets(tables) if tables else table.empty()
+        self._files = [file["filename"] for one in tables for file in one.cache_files]
+        self._starts = np.cumsum([0] + [part["clips"] for part in self.parts])
+        self._mapped: dict[int, MemoryMappedTable] = {}
+        self._read = 0
+        self._rows: dict[str, list[int]] = {}
+        for row, gloss in enumerate(self.table["gloss"][:]):
+            self._rows.setdefault(gloss, []).append(row)
+        self._clip = lru_cache(maxsize=DECODED)(self._decode)
+        for name in ("_steadiness", "_described", "_embedded"):
+            self.__dict__.pop(name, None)
+
+    # --- asking ------------------------------------------------------------------------------------------------------
     @property
     def glosses(self) -> tuple[str, ...]:
-        """All glosses, signs first, then the letters A to Z."""
+        """All glosses as they were added: signs first, then the letters A to Z, then what came later."""
         return tuple(self._rows)
 
     def __contains__(self, gloss: str) -> bool:
@@ -168,18 +115,122 @@ class Prior:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def candidates(self, gloss: str) -> list[Candidate]:
-        """All ways to sign a gloss. Raises ``SignerError`` for a gloss that the prior does not hold."""
+    def candidates(self, gloss: str, k: int | None = None) -> list[Candidate]:
+        """The ways to sign a gloss: all as they were added, or the ``k`` steadiest, rule-made and recorded alike.
+
+        Steadier is what misses fewer joints, then what has less jerk. Raises ``SignerError`` for a gloss that the prior does not hold.
+        """
         if gloss not in self._rows:
             raise SignerError(f"the pose prior has no sign {gloss}: spell it as {fingerspelling.PREFIX}{gloss}, or describe it "
                               f"in {LEXICON.parent.name}/{LEXICON.name}/")
-        if gloss not in self._decoded:
-            self._decoded[gloss] = [self._candidate(self.table[row]) for row in self._rows[gloss]]
-        return list(self._decoded[gloss])
+        rows = self._rows[gloss]
+        return [self._clip(row) for row in (rows if k is None else sorted(rows, key=lambda row: tuple(self._steadiness[row]))[:k])]
 
-    @staticmethod
-    def _candidate(row: dict) -> Candidate:
-        shape = (row["frames"], len(SIGNER70))
-        poses = PoseSequence(np.frombuffer(row["xyz"], "<f4").reshape(*shape, 3), row["fps"],
-                             np.frombuffer(row["confidence"], "<f4").reshape(shape))
-        return Candidate(row["gloss"], row["variant"], row["source"], row["licence"], row["stability"], poses)
+    @cached_property
+    def _steadiness(self) -> np.ndarray:
+        """(clips, 2) share of missing joints, jerk."""
+        column = self.table.with_format("arrow")["stability"][:].combine_chunks()
+        return np.stack([column.field(name).to_numpy(zero_copy_only=False) for name in ("missing", "jerk")], 1)
+
+    def _decode(self, row: int) -> Candidate:
+        found = self._at(row)
+        poses, steady = table.decode(found), found["stability"]
+        return Candidate(found["gloss"], found["variant"], found["source"], found["licence"], found["signer"], steady["jerk"],
+                         steady["bone_drift"], steady["missing"], poses, json.loads(found["phonology"]))
+
+    def _at(self, row: int) -> dict:
+        """A row through a mapping of its part that is dropped now and then: the system counts what was read through it as our memory."""
+        part = int(np.searchsorted(self._starts, row, "right")) - 1
+        if self._read > MAPPED:
+            self._mapped.clear()
+            self._read = 0
+        try:
+            if part not in self._mapped:
+                self._mapped[part] = MemoryMappedTable.from_file(self._files[part])
+        except FileNotFoundError:                                    # a newer build removed the folder; the table still has its files open
+            return self.table[row]
+        one = self._mapped[part].fast_slice(row - self._starts[part], 1)
+        found = {name: one[name][0].as_py() for name in one.column_names if name != "embedding"}
+        self._read += len(found["xyz"]) + len(found["confidence"])
+        return found
+
+    def nearest(self, gloss: str, k: int = 5, by: str = "phonology") -> list[tuple[str, float]]:
+        """The k nearest signs to one of the prior's, nearest first, each with its distance.
+
+        by  "phonology": the number of parameters that differ (see ``neighbours``); "embedding": 1 - cosine of SLUL's embeddings.
+        Raises ``SignerError`` for a gloss that the prior does not hold, or holds without a description or an embedding.
+        """
+        if by not in ("phonology", "embedding"):
+            raise SignerError(f"signs are near by phonology or by embedding, not by '{by}'")
+        self.candidates(gloss)
+        at = self.glosses.index(gloss)
+        if by == "phonology":
+            found = neighbours.distances(self._described[at:at + 1], self._described)[0]
+        else:
+            found = self.near_vector(self._embedded[at])
+        if not np.isfinite(found[at]):
+            raise SignerError(f"{gloss} has no {'description' if by == 'phonology' else 'SLUL embedding'} in the prior {self.name}")
+        order = [row for row in np.argsort(found, kind="stable") if row != at and np.isfinite(found[row])]
+        return [(self.glosses[row], float(found[row])) for row in order[:k]]
+
+    def near_vector(self, vector: np.ndarray) -> np.ndarray:
+        """(glosses,) 1 - cosine of each gloss's SLUL embedding to a vector (d,); inf for one that has none."""
+        known = self._embedded.any(1)
+        if not known.any() or len(vector) != self._embedded.shape[1]:
+            return np.full(len(self), np.inf)
+        return np.where(known, 1 - neighbours.cosines(vector, self._embedded), np.inf)
+
+    @cached_property
+    def _described(self) -> np.ndarray:
+        """(glosses, P) the phonology of each gloss's first clip, coded."""
+        column = self.table["phonology"][:]
+        return neighbours.coded([neighbours.parameters(json.loads(column[rows[0]])) for rows in self._rows.values()])
+
+    @cached_property
+    def _embedded(self) -> np.ndarray:
+        """(glosses, d) each gloss's SLUL embedding, zeros where there is none."""
+        first = [rows[0] for rows in self._rows.values()]
+        column = self.table.select_columns("embedding").with_format("arrow")["embedding"][:]
+        vectors = [column[row].values.to_numpy() for row in first]
+        out = np.zeros((len(vectors), max(map(len, vectors), default=0)), np.float32)
+        for row, vector in zip(out, vectors):
+            row[:len(vector)] = vector
+        return out
+
+    # --- growing -----------------------------------------------------------------------------------------------------
+    def add(self, rows: Iterable[dict]) -> int:
+        """Adds clips (rows made by ``table.clip_row``), all of them or none, without rewriting what is there. -> how many
+
+        Raises ``SignerError`` for a place that cannot be written to.
+        """
+        try:
+            added = table.append(self.folder, rows)
+        except OSError as error:
+            raise SignerError(f"cannot write to the pose prior {self.folder}: {error.strerror or error}") from error
+        self._refresh()
+        return added
+
+    def merge(self, other: Prior) -> int:
+        """Adds the clips of another prior that are not here yet: the same poses of the same gloss count as the same clip. -> how many"""
+        here = lru_cache(maxsize=256)(lambda gloss: {digest(self.table[row]) for row in self._rows.get(gloss, ())})
+        return self.add(row for row in other.rows() if digest(row) not in here(row["gloss"]))
+
+    def validate(self) -> list[Problem]:
+        """What is wrong with the clips; empty if nothing is. See ``validation``."""
+        return list(find_problems(self.rows()))
+
+    def export(self, folder: Path | str, language: tuple[str, str] = ("en", "ase")) -> Path:
+        """Every clip as a ``.pose`` file, with the index.csv of a spoken-to-signed lexicon. -> the index; see ``exporting``."""
+        return export_lexicon(self, Path(folder), language)
+
+    def rows(self) -> Iterator[dict]:
+        """Every row as it is stored; one part is mapped at a time."""
+        for part in self.parts:
+            yield from table.load(self.folder, [part])[0]
+
+
+def _forget_old(cache: Path, newest: Path) -> None:
+    """Removes the builds of lexicons and code that are no more, but for the newest ``KEPT_BUILDS``."""
+    builds = sorted((path for path in cache.glob("prior-*") if path != newest), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in builds[KEPT_BUILDS - 1:]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -17,10 +17,11 @@ import spoken_to_signed
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import read_pose
+from signer_lib.prior.body import Body
 from signer_lib.prior.hand_fitting import KNUCKLES
-from signer_lib.prior.kinematics import Body
-from signer_lib.prior.phonology import load_handshapes
-from signer_lib.prior.recordings import constant_bones, fill_gaps, hold_span, low_pass, movement_span, rest_unseen
+from signer_lib.prior.handshapes import load_handshapes
+from signer_lib.prior.lifting import constant_bones, lift_depth, rest_unseen
+from signer_lib.prior.stability import cut, fill_gaps, hold_span, low_pass, movement_span
 
 LANGUAGE = "en", "ase"                                    # spoken, signed
 LICENCE = "MIT (as published in the spoken-to-signed package)"
@@ -70,14 +71,14 @@ def letter_files() -> dict[str, resources.abc.Traversable]:
 def stable_letter(letter: str, recording: PoseSequence, body: Body) -> PoseSequence:
     """One letter without the way to it and from it: every joint present, right hand at ``PLACE``, left arm and face at rest."""
     steady = low_pass(fill_gaps(recording))
-    cut = movement_span(steady) if letter in MOVING else hold_span(steady, HOLD)
-    steady = replace(steady, xyz=steady.xyz[cut], confidence=steady.confidence[cut])
+    steady = cut(steady, movement_span(steady) if letter in MOVING else hold_span(steady, HOLD))
     hand = SIGNER70.groups["right_hand"]
     xyz = steady.xyz.copy()
     palm = np.median(xyz[:, hand][:, [0, *KNUCKLES], :2], axis=(0, 1)) - np.median(xyz[:, SIGNER70.index("neck"), :2], axis=0)
     xyz[:, hand, :2] += (1 - STRAYING) * (PLACE - palm)
-    handshape = load_handshapes()[MOVING.get(letter, letter.lower())]
-    laid = rest_unseen(constant_bones(replace(steady, xyz=xyz), body, handshape), body)
+    handshape = load_handshapes(fitted=False)[MOVING.get(letter, letter.lower())]
+    xyz[:, SIGNER70.index("r_elbow")] = np.nan                # it is often a guess, and was not moved
+    laid = rest_unseen(constant_bones(lift_depth(replace(steady, xyz=xyz), body), body, handshape), body)
     arm = [SIGNER70.index(f"r_{part}") for part in ("elbow", "wrist")] + list(range(hand.start, hand.stop))
     poses = np.repeat(body.rest()[None], len(laid), axis=0)
     poses[:, arm] = laid.xyz[:, arm]

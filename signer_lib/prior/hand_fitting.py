@@ -9,24 +9,32 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from signer_lib.prior.kinematics import METACARPALS, Body, unit
+from signer_lib.prior.body import Body
+from signer_lib.prior.kinematics import HAND_LIMITS, METACARPALS, cross, unit
 
 KNUCKLES = [5, 9, 13, 17]
-FINGER_LIMITS = np.array([[-20, 100], [-3, 112], [-3, 85], [-22, 22]], float)               # mcp, pip, dip, spread
-THUMB_LIMITS = np.array([[-20, 75], [-20, 75], [-60, 130], [-15, 75], [-25, 90]], float)    # radial, palmar, oppose, mcp, ip
-LIMITS = np.concatenate([np.tile(FINGER_LIMITS, (4, 1)), THUMB_LIMITS])                     # (21, 2) degrees
 # what one unit of each residual is: shoulder widths in the picture, degrees from the handshape, degrees past a limit; and the
 # depth of joints 1 to 20
 PICTURE, SHAPE, LIMIT = 0.014, 30.0, 6.0
 DEPTH = np.where(np.isin(np.arange(1, 21), [1, *KNUCKLES]), 0.08, 0.25)      # the palm's is fair, the fingers' only breaks ties
+WEIGHTS = np.full((21, 3), 1 / PICTURE)
+WEIGHTS[:, 2] = [0, *1 / DEPTH]
 STEPS = 30
+SETTLED, STUCK = 2e-5, 1e3                                # a frame is done when a step gains less than this share, or at this damping
 PARAMETERS = 21 + 3 + 2                                   # angles, a turn of the whole hand, a shift in the picture
+# Nudging angle k of all five digits at once shows each digit's joints moved by its own: five nudges for the derivatives of 21 angles.
+DIGIT, KTH = np.repeat([1, 2, 3, 4, 0], [4, 4, 4, 4, 5]), np.array([*range(4)] * 4 + [*range(5)])          # (21,) of each angle
+NUDGE = 0.01                                              # degrees
+NUDGES = NUDGE * np.concatenate([np.zeros((1, 21)), KTH == np.arange(5)[:, None]])                         # (6, 21), the first is none
+ANGLE, JOINT = np.nonzero(DIGIT[:, None] == np.repeat([-1, 0, 1, 2, 3, 4], [1, 4, 4, 4, 4, 4]))            # what moves what
 
 
 def palm_rotation(hands: np.ndarray) -> np.ndarray:
     """(T, 3, 3) the frame of right hands (T, 21, 3): the turn that best lays the Body's rigid palm on the knuckles."""
     recorded = unit(hands[:, KNUCKLES] - hands[:, :1])
-    return np.array([Rotation.align_vectors(palm, unit(METACARPALS[1:]))[0].as_matrix() for palm in recorded])
+    u, _, v = np.linalg.svd(np.swapaxes(recorded, 1, 2) @ unit(METACARPALS[1:]))        # Kabsch
+    u[:, :, 2] *= np.linalg.det(u @ v)[:, None]
+    return u @ v
 
 
 def hand_scale(hands: np.ndarray, body: Body) -> float:
@@ -37,41 +45,55 @@ def hand_scale(hands: np.ndarray, body: Body) -> float:
     return float(np.median(np.maximum(length(seen) / length(own), width(seen) / width(own))))
 
 
+def look(body: Body, handshape: np.ndarray, angles: np.ndarray, turn: np.ndarray, shift: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
+    """How hands miss their target (T, 21, 3), in four parts that begin with T.
+
+    Residuals (T, 63) of the picture and its depth, (T, 21) from the handshape, (T, 21) past a limit; and the derivatives
+    (T, 26, 63) of the first.
+    """
+    hands = body.hand_points((angles + NUDGES[:, None]).reshape(-1, 21)).reshape(len(NUDGES), -1, 21, 3) @ np.swapaxes(turn, 1, 2)
+    J = np.zeros((len(angles), PARAMETERS, 21, 3))
+    J[:, ANGLE, JOINT] = np.swapaxes((hands[1:] - hands[0]) / NUDGE, 0, 1)[:, KTH[ANGLE], JOINT]
+    J[:, 21:24] = cross(np.eye(3)[:, None], hands[0][:, None])
+    J[:, [24, 25], :, [0, 1]] = 1
+    J *= WEIGHTS
+    low, high = HAND_LIMITS.T
+    past = np.maximum(angles - high, 0) + np.minimum(angles - low, 0)
+    return [(WEIGHTS * (hands[0] + shift[:, None] - target)).reshape(-1, 63), (angles - handshape) / SHAPE, past / LIMIT,
+            J.reshape(-1, PARAMETERS, 63)]
+
+
 def fit_hand(hands: np.ndarray, body: Body, handshape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Right hands (T, 21, 3) as the camera saw them -> angles (T, 21) degrees, rotations (T, 3, 3), shifts of the wrist (T, 3).
 
     handshape (21,) degrees: what the hand is, or a relaxed hand if that is not known.
-    A damped Gauss-Newton descent on all frames at once; the derivative is taken by finite differences.
+    A damped Gauss-Newton descent on all frames at once; a frame that has settled is left alone.
     """
-    frames = len(hands)
     target = (hands - hands[:, :1]) / hand_scale(hands, body)
-    first = palm_rotation(hands)
-
-    def pose(p):                                                              # p (N, T, 26), in radians and shoulder widths
-        angles = np.degrees(p[..., :21])
-        turn = Rotation.from_rotvec(p[..., 21:24].reshape(-1, 3)).as_matrix().reshape(*p.shape[:-1], 3, 3) @ first
-        points = body.hand_points(angles.reshape(-1, 21)).reshape(*p.shape[:-1], 21, 3)
-        return angles, turn, points @ np.swapaxes(turn, -1, -2)
-
-    def residuals(p):                                                         # (N, T, 2 * 21 + 20 + 3 * 21)
-        angles, _, points = pose(p)
-        picture = (points[..., :2] + p[..., None, 24:] - target[..., :2]) / PICTURE
-        depth = (points[..., 1:, 2] - target[..., 1:, 2]) / DEPTH
-        past = np.maximum(angles - LIMITS[:, 1], 0) + np.minimum(angles - LIMITS[:, 0], 0)
-        return np.concatenate([picture.reshape(*p.shape[:-1], -1), depth, (angles - handshape) / SHAPE, past / LIMIT], axis=-1)
-
-    p = np.zeros((frames, PARAMETERS))
-    p[:, :21] = np.radians(handshape)
-    damping, now = np.full(frames, 1.0), residuals(p)
+    found = np.repeat(handshape[None].astype(float), len(hands), 0), palm_rotation(hands), np.zeros((len(hands), 3))
+    state, now = [part.copy() for part in found], look(body, handshape, *found, target)
+    live, damping, diagonal = np.arange(len(hands)), np.ones(len(hands)), range(PARAMETERS)
     for _ in range(STEPS):
-        nudged = residuals(p + 1e-4 * np.eye(PARAMETERS)[:, None])            # (26, T, R)
-        J = np.moveaxis((nudged - now) / 1e-4, 0, -1)                         # (T, R, 26)
-        normal = np.swapaxes(J, 1, 2) @ J
-        normal[:, range(PARAMETERS), range(PARAMETERS)] += damping[:, None] * np.einsum("trp,trp->tp", J, J) + 1e-6
-        tried = p - np.linalg.solve(normal, np.einsum("trp,tr->tp", J, now)[..., None])[..., 0]
-        then = residuals(tried)
-        better = (then ** 2).sum(-1) < (now ** 2).sum(-1)
-        p, now = np.where(better[:, None], tried, p), np.where(better[:, None], then, now)
-        damping = np.where(better, damping / 3, damping * 4)
-    angles, rotation, _ = pose(p)
-    return np.clip(angles, *LIMITS.T), rotation, np.pad(p[:, 24:], ((0, 0), (0, 1)))
+        (angles, turn, shift), (seen, shape, past, J) = state, now
+        normal, slope = J @ np.swapaxes(J, 1, 2), (J @ seen[..., None])[..., 0]
+        slope[:, :21] += shape / SHAPE + past / LIMIT
+        normal[:, diagonal[:21], diagonal[:21]] += SHAPE ** -2 + (past != 0) * LIMIT ** -2
+        normal[:, diagonal, diagonal] *= 1 + damping[:, None]
+        step = -np.linalg.solve(normal, slope[..., None])[..., 0]
+        tried = [angles + step[:, :21], Rotation.from_rotvec(step[:, 21:24]).as_matrix() @ turn, shift.copy()]
+        tried[2][:, :2] += step[:, 24:]
+        then = look(body, handshape, *tried, target[live])
+        before, after = (sum((part ** 2).sum(1) for part in parts[:3]) for parts in (now, then))
+        better = after < before
+        for old, new in zip((*state, *now), (*tried, *then)):
+            old[better] = new[better]
+        for whole, part in zip(found, state):
+            whole[live] = part
+        damping *= np.where(better, 1 / 3, 4)
+        more = np.where(better, before - after > SETTLED * after, damping < STUCK)
+        if not more.any():
+            break
+        if not more.all():
+            state, now = ([part[more] for part in parts] for parts in (state, now))
+            live, damping = live[more], damping[more]
+    return np.clip(found[0], *HAND_LIMITS.T), found[1], found[2]

@@ -1,128 +1,168 @@
-"""The rules that make a recorded pose stable: one signer's bones, no jitter, nothing half-seen. [ours]
+"""Recorded clips made stable: all rules in order, and what each of them did. [ours]
 
-Written for MediaPipe's image landmarks, where x and y can be trusted, the depth inside a hand is fair, and the depth of the arms
-is far too large and noisy. Pure functions on ``PoseSequence``.
+``python -m signer_lib.prior.recordings --data DIR`` measures them on real clips and writes ``results/prior/recordings.json``.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from signer_lib.errors import SignerError
+from signer_lib.assets import RESULTS, signer_data
+from signer_lib.errors import SignerError, run
 from signer_lib.pose import SIGNER70, PoseSequence
-from signer_lib.pose.motion import CUTOFF, zero_phase
-from signer_lib.prior.hand_fitting import KNUCKLES, fit_hand
-from signer_lib.prior.kinematics import MIRROR, Body, put_arm, smooth, unit
-from signer_lib.prior.phonology import load_handshapes
+from signer_lib.pose.formats import read_poses
+from signer_lib.prior.body import Body, load_body
+from signer_lib.prior.lifting import constant_bones, lift_depth, rest_unseen
+from signer_lib.prior.stability import HANDS, active_span, carry_hands, cut, fill_gaps, low_pass, repair_labels, right_handed
+from signer_lib.progress import progress
+from signer_lib.results import write_result
 
-ARM_DEPTH = 0.08                               # share of MediaPipe's depth of the wrist that is believed
-WRIST_DEPTHS = 0.10, 0.60                      # shoulder widths in front of the shoulders
-SIDES = {"right": ("r", np.ones(3)), "left": ("l", MIRROR)}
-TIPS = [4, 8, 12, 16, 20]
-
-
-def fill_gaps(sequence: PoseSequence, seconds: float = 0.2) -> PoseSequence:
-    """Joints missing for at most ``seconds`` are put on the straight line between their neighbours, at confidence 0.5."""
-    xyz, confidence = sequence.xyz.copy(), sequence.confidence.copy()
-    frames = np.arange(len(sequence))
-    for joint in range(len(sequence.skeleton)):
-        seen = np.flatnonzero(confidence[:, joint])
-        for before, after in zip(seen, seen[1:]):
-            gap = frames[before + 1:after]
-            if 0 < len(gap) <= seconds * sequence.fps:
-                part = ((gap - before) / (after - before))[:, None]
-                xyz[gap, joint] = xyz[before, joint] * (1 - part) + xyz[after, joint] * part
-                confidence[gap, joint] = 0.5
-    return replace(sequence, xyz=xyz, confidence=confidence)
+FPS = 25.0                               # of every stable clip
+CHILDREN = np.array([joint for joint, parent in enumerate(SIGNER70.parents[:50]) if parent >= 0 and joint not in (8, 29)])
+PARENTS = np.array(SIGNER70.parents)[CHILDREN]
+UNMOVING = ("hand labels", "one hand dominance", "one frame rate", "active span")
+GOALS = {"missing_share": 0.0, "bone_variation": 0.01, "jerk_ratio": 5.0, "moved": 0.05}
+SETS = {"asl_app": "asl_app/signs_pose33_lh21_rh21_face33.npz", "wlasl50": "wlasl50/wlasl50_real_T_170.npz",
+        "pt_skels": "pt_skels/dev.skels", "how2sign_openpose": "how2sign_openpose/openpose_json.zip"}
+SAMPLED = 20
 
 
-def low_pass(sequence: PoseSequence, cutoff: float = CUTOFF) -> PoseSequence:
-    """Each joint's path, wherever it is seen without a break, through a zero-phase Butterworth low-pass of ``cutoff`` Hz."""
-    xyz = sequence.xyz.copy()
-    for joint in range(len(sequence.skeleton)):
-        seen = np.flatnonzero(sequence.confidence[:, joint])
-        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
-            if len(run):
-                xyz[run, joint] = zero_phase(xyz[run, joint], sequence.fps, cutoff)
-    return replace(sequence, xyz=xyz)
+def missing_share(sequence: PoseSequence) -> float:
+    """Share of joints, over all frames, that are missing."""
+    return float((sequence.confidence == 0).mean())
 
 
-def constant_bones(sequence: PoseSequence, body: Body, handshape: np.ndarray | None = None) -> PoseSequence:
-    """The same movement by ``body``: its shoulders at rest, its nose where the recorded one points, the face carried along.
+def bone_variation(sequence: PoseSequence) -> float:
+    """Standard deviation of a bone's length over its mean, the mean over the bones of trunk, arms and hands; NaN if none is seen twice."""
+    length = np.linalg.norm(sequence.xyz[:, CHILDREN] - sequence.xyz[:, PARENTS], axis=-1).astype(float)
+    length = length[:, np.isfinite(length).sum(0) > 1]
+    return float((np.nanstd(length, 0) / np.nanmean(length, 0)).mean()) if length.size else float("nan")
 
-    A hand is the Body's own, bent to look like the recorded one; ``handshape`` (21,) degrees is what it is known to be. Its arm
-    goes to where the hand was seen and takes the elbow of the Body's inverse kinematics, since the recorded elbow is often
-    outside the picture. A frame that does not show the whole hand has that arm missing.
+
+def wrists(sequence: PoseSequence) -> np.ndarray:
+    """(T, 2, 2) both wrists in the picture, left and right, from the neck: where the hand is, NaN where it is missing."""
+    return (sequence.xyz[:, [first for first, _ in HANDS.values()], :2] - sequence.joint("neck")[:, None, :2]).astype(float)
+
+
+def jerk(path: np.ndarray, fps: float) -> float:
+    """Mean size of the third derivative of paths (T, n, d), in units a second cubed; NaN if no four frames in a row are seen."""
+    size = np.linalg.norm(np.diff(path, 3, axis=0), axis=-1) * fps ** 3
+    return float(np.nanmean(size)) if np.isfinite(size).any() else float("nan")
+
+
+def distance(path: np.ndarray, other: np.ndarray) -> float:
+    """Mean distance of two paths (T, n, d) where both are seen; NaN if nowhere."""
+    apart = np.linalg.norm(path - other, axis=-1)
+    return float(np.nanmean(apart)) if np.isfinite(apart).any() else float("nan")
+
+
+def _figures(sequence: PoseSequence) -> dict[str, float]:
+    return {"missing_share": missing_share(sequence), "bone_variation": bone_variation(sequence),
+            "jerk": jerk(wrists(sequence), sequence.fps), "frames": len(sequence)}
+
+
+def stabilise(sequence: PoseSequence, body: Body, fps: float = FPS) -> tuple[PoseSequence, dict]:
+    """A recorded clip through all rules, at ``fps`` -> the stable clip, right-handed, every joint present; and what was done.
+
+    The figures are, for every rule by its name, ``before`` and ``after`` of missing_share, bone_variation, jerk (mean of the wrists in
+    the picture, shoulder widths / s^3) and frames, and ``moved``, the mean distance between the wrists before and after (0 for
+    rules that say whose a hand is or when a frame is, and move nothing).
+    Under ``whole`` stand ``before`` and ``after`` of the clip, and what the goals are measured with: the recording with its hands on
+    the right arms, in the frames that the active span keeps and that show a hand, against the result in just these. Its
+    ``jerk_before`` is at the recording's own frame rate.
+    Raises ``SignerError`` if no hand is ever seen.
     """
-    handshape = load_handshapes()["relaxed"] if handshape is None else handshape
-    rest = body.rest()
-    poses = np.full(sequence.xyz.shape, np.nan)
-    recorded = sequence.xyz - np.nan_to_num(sequence.joint("neck"))[:, None]
-    still = [SIGNER70.index(name) for name in ("neck", "r_shoulder", "l_shoulder")]
-    poses[:, still] = rest[still]
-    nose = recorded[:, 0].astype(float)
-    nose[:, 2] = rest[0, 2] / rest[0, 1] * nose[:, 1]
-    poses[:, 0] = unit(nose) * np.linalg.norm(rest[0])
-    face = SIGNER70.groups["face"]
-    poses[:, face] = poses[:, :1] + recorded[:, face] - recorded[:, :1]
-    for side, (_, mirror) in SIDES.items():
-        hands = recorded[:, SIGNER70.groups[f"{side}_hand"]] * mirror
-        seen = np.isfinite(hands).all((1, 2))
-        if not seen.any():
-            continue
-        wrist = hands[seen, 0].astype(float)
-        wrist[:, 2] = np.clip(ARM_DEPTH * wrist[:, 2], *WRIST_DEPTHS)
-        angles, rotation, shift = fit_hand(hands[seen].astype(float), body, handshape)
-        rotation = Rotation.from_matrix(smooth(rotation)).as_matrix()          # frames were fitted one by one
-        hand, wrist = body.hand_points(smooth(angles)), wrist + smooth(shift)
-        wrist = wrist + body.clear(wrist[:, None] + hand @ rotation.transpose(0, 2, 1))
-        shown = poses[seen]
-        put_arm(shown, body.right_arm(wrist, rotation, hand) * mirror, side)
-        poses[seen] = shown
-    return replace(sequence, xyz=poses, confidence=np.isfinite(poses).all(-1))
+    figures = {}
+
+    def apply(name: str, rule: Callable[[PoseSequence], PoseSequence], now: PoseSequence) -> PoseSequence:
+        after = rule(now)
+        moved = 0.0 if name in UNMOVING else distance(wrists(now), wrists(after))
+        figures[name] = {"before": _figures(now), "after": _figures(after), "moved": moved}
+        return after
+
+    cleaned = apply("one hand dominance", right_handed, apply("hand labels", repair_labels, sequence))
+    if not any((cleaned.confidence[:, first:first + 21] > 0).all(1).any() for first, _ in HANDS.values()):
+        raise SignerError("no frame of the recording shows a whole hand: choose another recording")
+    now = apply("lost hands carried", carry_hands, apply("short gaps filled", fill_gaps, cleaned))
+    now = apply("one frame rate", lambda clip: clip.resample(fps), apply("low-pass", low_pass, now))
+    span = active_span(now)
+    now = apply("active span", lambda clip: cut(clip, span), now)
+    now = apply("depth lifted", lambda clip: lift_depth(clip, body), now)
+    now = apply("constant bones", lambda clip: constant_bones(clip, body), now)
+    now = apply("unseen at rest", lambda clip: rest_unseen(clip, body), now)
+
+    own = slice(*(round(frame * cleaned.fps / fps) for frame in (span.start, span.stop)))
+    seen, found = wrists(cut(cleaned.resample(fps), span)), wrists(now)
+    before, after = jerk(wrists(cut(cleaned, own)), cleaned.fps), jerk(np.where(np.isfinite(seen), found, np.nan), fps)
+    figures["whole"] = {"before": _figures(sequence), "after": _figures(now), "jerk_before": before, "jerk_after": after,
+                        "jerk_ratio": before / after if after else float("nan"), "moved": distance(seen, found)}
+    return now, figures
 
 
-def rest_unseen(sequence: PoseSequence, body: Body) -> PoseSequence:
-    """An arm that is never seen, or a head, hangs or stands at rest."""
-    xyz, confidence, rest = sequence.xyz.copy(), sequence.confidence.copy(), body.rest()
-    arms = [[SIGNER70.index(f"{s}_{part}") for part in ("elbow", "wrist")] + list(range(70)[SIGNER70.groups[f"{side}_hand"]])
-            for side, (s, _) in SIDES.items()]
-    for joints in (*arms, [0, *range(70)[SIGNER70.groups["face"]]]):
-        if not confidence[:, joints].any():
-            xyz[:, joints], confidence[:, joints] = rest[joints], 1
-    return replace(sequence, xyz=xyz, confidence=confidence)
+def summary(figures: list[dict]) -> dict:
+    """Many clips' figures: for every rule the means before and after, and over all clips what the goals ask for."""
+    rules = {rule: {when: {key: _mean([f[rule][when][key] for f in figures]) for key in figures[0][rule][when]} for when in ("before", "after")}
+             | {"moved": _mean([f[rule]["moved"] for f in figures])} for rule in figures[0] if rule != "whole"}
+    whole = [f["whole"] for f in figures]
+    goals = {key: {"goal": GOALS[key]} | _spread([w["after"][key] for w in whole]) for key in ("missing_share", "bone_variation")}
+    goals |= {key: {"goal": GOALS[key]} | _spread([w[key] for w in whole]) for key in ("jerk_ratio", "moved")}
+    goals["jerk_ratio"]["of_means"] = _plain(_mean([w["jerk_before"] for w in whole]) / _mean([w["jerk_after"] for w in whole]))
+    return {"clips": len(figures), "goals": goals, "rules": rules}
 
 
-def hand_speed(sequence: PoseSequence, side: str = "right") -> np.ndarray:
-    """(T,) shoulder widths a second: the mean speed of wrist and finger tips in the picture; infinite where one is missing."""
-    points = sequence.group(f"{side}_hand")[:, [0, *TIPS], :2]
-    speed = np.linalg.norm(np.gradient(points, axis=0), axis=-1).mean(-1) * sequence.fps
-    return np.nan_to_num(speed, nan=np.inf)
+def _mean(values: list[float]) -> float | None:
+    return _plain(np.nanmean(values)) if np.isfinite(values).any() else None
 
 
-def raised(sequence: PoseSequence, side: str = "right", drop: float = 0.25) -> np.ndarray:
-    """(T,) whether the palm is within ``drop`` shoulder widths of its highest place."""
-    palm = sequence.group(f"{side}_hand")[:, [0, *KNUCKLES]].mean(1)[:, 1]
-    if not np.isfinite(palm).any():
-        raise SignerError(f"the {side} hand is never seen: choose a recording that shows it")
-    return np.nan_to_num(palm, nan=-np.inf) >= np.nanmax(palm) - drop
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"mean": _mean(values), "median": _plain(np.nanmedian(values)), "least": _plain(np.nanmin(values)), "most": _plain(np.nanmax(values))}
 
 
-def hold_span(sequence: PoseSequence, seconds: float, side: str = "right") -> slice:
-    """The frames of the hold: the raised hand's stillest ``seconds``."""
-    frames = min(len(sequence), max(2, round(seconds * sequence.fps)))
-    cost = hand_speed(sequence, side) + np.where(raised(sequence, side), 0, 100)
-    start = int(np.convolve(np.minimum(cost, 1e3), np.ones(frames), "valid").argmin())
-    return slice(start, start + frames)
+def _plain(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
-def movement_span(sequence: PoseSequence, side: str = "right", still: float = 0.8) -> slice:
-    """The frames of a movement: from where the hand is first raised to where it next comes to rest (below ``still`` a second)."""
-    speed = hand_speed(sequence, side)
-    start = int(raised(sequence, side).argmax())
-    fastest = start + int(speed[start:start + round(0.8 * sequence.fps)].argmax())
-    quiet = np.flatnonzero(speed[fastest:] < still)
-    return slice(start, fastest + int(quiet[0]) + 1 if len(quiet) else len(sequence))
+def clips(data: Path, which: str) -> dict[str, PoseSequence]:
+    """The real clips of one of ``SETS`` in a data folder: all of them, but of wlasl50 one in every twenty."""
+    found = read_poses(data / SETS[which], fps=24 if which == "how2sign_openpose" else None)
+    return {name: found[name] for name in list(found)[::SAMPLED if which == "wlasl50" else 1]}
+
+
+def measure(data: Path, body: Body) -> dict[str, dict]:
+    """For every set the ``summary``, the jerk ratio when the clips keep their own frame rate, and the time on this machine."""
+    result = {}
+    for which in SETS:
+        found, figures, start = clips(data, which), [], time.perf_counter()
+        for poses in progress(found.values(), which, total=len(found)):
+            figures.append(stabilise(poses, body)[1])
+        seconds = (time.perf_counter() - start) / sum(f["whole"]["after"]["frames"] for f in figures)
+        own_rate = [stabilise(poses, body, poses.fps)[1]["whole"]["jerk_ratio"] for poses in found.values()]
+        result[which] = summary(figures) | {"jerk_ratio_at_own_rate": _spread(own_rate), "seconds_for_50_frames": _plain(50 * seconds)}
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m signer_lib.prior.recordings", description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=signer_data(), help="folder of the recordings (default: $SIGNER_DATA)")
+    parser.add_argument("--out", type=Path, default=RESULTS / "prior" / "recordings.json")
+    args = parser.parse_args()
+    if args.data is None:
+        raise SignerError("there are no recordings here: give their folder with --data DIR")
+    body = load_body()
+    result = {"mark": "ours", "fps": FPS, "body": body.name, "sets": measure(args.data, body)}
+    for which, found in result["sets"].items():
+        goals = "; ".join(f"{key} {goal['mean']:.3g} (goal {goal['goal']:g})" for key, goal in found["goals"].items())
+        print(f"{which}: {found['clips']} clips; means: {goals}")
+    write_result(args.out, result, shlex.join(["python", "-m", "signer_lib.prior.recordings", *sys.argv[1:]]))
+    print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    run(main)

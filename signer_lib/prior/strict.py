@@ -27,10 +27,23 @@ def _close(name: object, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(known)}"
 
 
+class _OnceEach(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Refuses a key written twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} is written twice", key_node.start_mark)
+            keys.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def read_mapping(path: Path) -> dict:
     """A YAML file whose top level is a mapping."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)             # a safe loader
     except OSError:
         raise SignerError(f"{path} cannot be read: check that the file exists") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -61,14 +74,16 @@ class Fields:
 
     def name(self, field: str, kind: str, known: Iterable[str] = (), default: str | None = None) -> str | None:
         value = self.spec.get(field)
-        return default if value is None else self._known(field, value, kind, known)
+        return default if value is None else self.known(field, value, kind, known)
 
-    def names(self, field: str, kind: str, known: Iterable[str] = ()) -> tuple[str, ...]:
-        """One name, or a list of two."""
-        values = self.spec[field] if isinstance(self.spec[field], list) else [self.spec[field]]
-        if isinstance(self.spec[field], list) and len(values) != 2:
+    def names(self, field: str, kind: str, known: Iterable[str] = (), most: int = 2) -> tuple[str, ...]:
+        """One name, or a list of at most ``most``: a start and an end, or markers that go together."""
+        values = self.spec[field]
+        if not isinstance(values, list):
+            values = [values]
+        elif most == 2 != len(values):
             self.fail(field, f"give one {kind} or two, [start, end], not {len(values)}")
-        return tuple(self._known(field, value, kind, known) for value in values)
+        return tuple(self.known(field, value, kind, known) for value in values)
 
     def number(self, field: str, low: float, high: float, default: float | None = None, whole: bool = False) -> float | None:
         value = self.spec.get(field, default)
@@ -77,7 +92,8 @@ class Fields:
             self.fail(field, f"must be a {'whole ' if whole else ''}number from {low:g} to {high:g}, not {value!r}")
         return default if value is None else value
 
-    def _known(self, field: str, value: object, kind: str, known: Iterable[str]) -> str:
+    def known(self, field: str, value: object, kind: str, known: Iterable[str]) -> str:
+        """The value as a known name, or the error that suggests one."""
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             self.fail(field, f"a {kind} is a name, not {value!r}")
         if kind == "direction":

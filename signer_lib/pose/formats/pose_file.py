@@ -3,7 +3,7 @@
 Files are in MediaPipe-holistic layout: image pixels, y down, z away from the viewer. What is written here carries only the points
 of ``SIGNER70`` (and a NECK), in a square frame of ``SIDE`` pixels in which a shoulder width is ``SIDE / 4``, z in pixels too.
 A file from MediaPipe itself has depth 0 in its header: its z is a fraction of the image width, counted from another zero in every
-component.
+component. The reduced 178 points of pose-format's ``reduce_holistic`` have the same names, but no nose.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderD
 
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.pose.formats.picture import FLIP, blank, from_picture, nose_of_face
 from signer_lib.pose.sequence import PoseSequence
 from signer_lib.pose.skeleton import FINGERS, SEGMENTS, SIGNER70
 
 SIDE = 1024
 ORIGIN = np.array([SIDE / 2, 0.45 * SIDE, SIDE / 2])          # the signer's neck, in pixels
 UNIT = SIDE / 4                                               # pixels of a shoulder width; a power of two, so exact
-FLIP = np.array([1, -1, -1])                                  # image axes <-> the contract's axes; the image's right is our +x
 
 POSE, FACE, LEFT, RIGHT = "POSE_LANDMARKS", "FACE_LANDMARKS", "LEFT_HAND_LANDMARKS", "RIGHT_HAND_LANDMARKS"
 FINGER_NAMES = dict(zip(FINGERS, ("THUMB", "INDEX_FINGER", "MIDDLE_FINGER", "RING_FINGER", "PINKY")))
@@ -109,46 +109,30 @@ def _signer70(header: PoseHeader, data: np.ndarray, seen: np.ndarray, fps: float
         raise SignerError(f"{path} has no {POSE} with shoulders (it has {names}); use a MediaPipe-holistic .pose file")
     if data.shape[-1] == 2:
         data = np.pad(data, ((0, 0), (0, 0), (0, 1)))
-    if not header.dimensions.depth:                            # MediaPipe: z is a fraction of the image width
+    mediapipe = not header.dimensions.depth
+    if mediapipe:                                              # z is a fraction of the image width
         data = data * (1, 1, header.dimensions.width)
     data[seen == 0] = np.nan
     place = lambda name, point: data[:, columns[name, point]] if (name, point) in columns else np.full((len(data), 3), np.nan)
 
-    xyz = np.full((len(data), len(SIGNER70), 3), np.nan)
+    xyz = blank(len(data))
     confidence = np.zeros(xyz.shape[:2], np.float32)
     for name, group in GROUPS.items():
         for joint, point in enumerate(POINTS[name], SIGNER70.groups[group].start):
             xyz[:, joint] = place(name, point)
             if (name, point) in columns:
                 confidence[:, joint] = seen[:, columns[name, point]]
-    j = SIGNER70.index
-    right, left = xyz[:, j("r_shoulder")], xyz[:, j("l_shoulder")]
-    width = np.linalg.norm((left - right)[:, :2], axis=-1)
-    width = float(np.median(width[np.isfinite(width)])) if np.isfinite(width).any() else np.nan
-
     dimensions = (header.dimensions.width, header.dimensions.height, header.dimensions.depth)
-    ours = (POSE, "NECK") in columns and dimensions == (SIDE, SIDE, SIDE)
-    if ours and not (width < UNIT / 2 or width > UNIT * 2):    # else another tool has rescaled it
-        return PoseSequence((xyz - ORIGIN) / UNIT * FLIP, _plain(fps), confidence)
-    if not width > 0:
-        raise SignerError(f"{path} never shows both shoulders, so it has no scale; record the upper body facing the camera")
-    xyz[:, j("neck")] = (left + right) / 2
-    confidence[:, j("neck")] = np.minimum(confidence[:, j("r_shoulder")], confidence[:, j("l_shoulder")])
-    if not header.dimensions.depth:
-        _join_depths(xyz, place(FACE, MESH_NOSE)[:, 2])
-    middle = np.nanmedian(xyz[:, j("neck")], axis=0)
-    return PoseSequence((xyz - middle) / width * FLIP, _plain(fps), confidence)
-
-
-def _join_depths(xyz: np.ndarray, mesh_nose: np.ndarray):
-    """Hang each component's own depth on the body, in place: hands at their wrists, the face at the nose (T,)."""
-    j = SIGNER70.index
-    for group, arm in (("left_hand", "l_wrist"), ("right_hand", "r_wrist")):
-        hand = xyz[:, SIGNER70.groups[group], 2]               # a view
-        hand += (np.nan_to_num(xyz[:, j(arm), 2]) - hand[:, 0])[:, None]
-    face = xyz[:, SIGNER70.groups["face"], 2]
-    zero = np.where(np.isfinite(mesh_nose), mesh_nose, face.mean(-1))      # a reduced mesh has no nose
-    face += (np.nan_to_num(xyz[:, j("nose"), 2]) - zero)[:, None]
+    if (POSE, "NECK") in columns and dimensions == (SIDE, SIDE, SIDE):
+        width = np.linalg.norm((xyz[:, 5] - xyz[:, 2])[:, :2], axis=-1)
+        width = np.median(width[np.isfinite(width)]) if np.isfinite(width).any() else UNIT
+        if UNIT / 2 <= width <= UNIT * 2:                      # else another tool has rescaled it
+            return PoseSequence((xyz - ORIGIN) / UNIT * FLIP, _plain(fps), confidence)
+    mesh_nose = place(FACE, MESH_NOSE)[:, 2]
+    if (POSE, "NOSE") not in columns:                          # reduced
+        nose_of_face(xyz, confidence)
+        mesh_nose = np.full(len(xyz), np.nan)
+    return from_picture(xyz, _plain(fps), path, confidence, mesh_nose if mediapipe else None)
 
 
 def _plain(fps: float) -> float:
