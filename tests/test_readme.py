@@ -14,6 +14,7 @@ from signer_lib.language.corpus import FOLDER
 from signer_lib.prior.phonology import load_signs
 from signer_lib.results import read_results
 
+AT_PACE = "rule at the batch's pace"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -40,6 +41,24 @@ def test_the_table_of_phoenix_comes_from_results():
     assert {"copy", "plain", "full"} <= {result["variant"] for result in results}
     assert phoenix_table(results) in README
     assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"
+
+
+def test_the_numbers_of_the_prior_come_from_results():
+    result = {path.stem: json.loads(path.read_text()) for path in (RESULTS / "prior").glob("*.json")}
+    for name, row in result["recognition"]["rows"].items():
+        assert f"| {name} | {row['top1']:.1f} | {row['top5']:.1f} |" in README
+    ours, lex = result["compiling"]["lexicon"], result["compiling"]["asl_lex"]
+    assert ours["compiled"] == len(load_signs()) and f"All {ours['compiled']} signs" in README
+    assert f"{lex['compiled']:,} of ASL-LEX's {lex['entries']:,} entries ({100 * lex['compiled'] / lex['entries']:.1f} %)" in README
+    for figures in (ours["figures"], lex["figures"]):
+        assert all(figure["within"] == figure["signs"] for figure in figures.values())
+    goals, rules = result["recordings"]["sets"]["asl_app"]["goals"], result["recordings"]["sets"]["asl_app"]["rules"]
+    assert goals["missing_share"]["mean"] == 0 and f"(before: {100 * next(iter(rules.values()))['before']['missing_share']:.0f} %)" in README
+    assert f"wrist jerk down {goals['jerk_ratio']['mean']:.1f} times in the mean" in README and f"{goals['moved']['mean']:.3f} shoulder widths" in README
+    median = result["durations"]["median error in ms"]["held-out entries of ASL-LEX"]
+    assert f"is {median['rule']:.0f} ms off" in README and f"{median[AT_PACE]:.0f} ms once" in README
+    assert f"{result['scale']['cold']['median_ms']:.1f} ms in the median, {result['scale']['memory_peak_mb']:.0f} MB" in README
+    assert all("+" not in one["commit"] for one in result.values()), "made with changes that no commit holds"
 
 
 def test_counts():
