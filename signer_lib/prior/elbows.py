@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signer_lib.prior.kinematics import ARM_LIMITS, SHOULDER, arm_angles, cross, smooth, unit
+from signer_lib.prior.kinematics import ARM_LIMITS, SHOULDER, arm_angles, cheapest, cross, smooth, unit
 
 if TYPE_CHECKING:
     from signer_lib.prior.body import Body
@@ -50,7 +50,8 @@ def elbows(body: Body, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     circle = _round(axis[keys], SWIVELS[None])                                                # (K, S, 3)
     places = centre[keys, None] + radius[keys, None] * circle
     cost = _discomfort(body, places, wrist[keys, None], rotation[keys, None])
-    path = steady_path(cost, circle)[:, None]                                                 # (K, 1)
+    aside = 150 / STEP * (1 - circle[:-1] @ circle[1:].transpose(0, 2, 1))                    # (K - 1, S, S)
+    path = cheapest(cost, aside)[:, None]                                                     # (K, 1)
     gap = np.abs(np.arange(len(SWIVELS)) - path)
     near = np.minimum(gap, len(SWIVELS) - gap) <= 2                                           # positions between the candidates
     weight = np.exp(np.minimum(3 * (np.take_along_axis(cost, path, 1) - cost), 10)) * near
@@ -73,17 +74,3 @@ def _discomfort(body: Body, elbow: np.ndarray, wrist: np.ndarray, rotation: np.n
     over = lambda angle, comfortable, scale: (np.maximum(abs(angle) - comfortable, 0) / scale) ** 2
     return (over(raised, 0, 42) + over(bend, 25, 32) + over(deviation, 14, 22) + over(twist, 80, 30)
             + (inward / 0.13) ** 2 + (above / 0.12) ** 2 + (behind / 0.15) ** 2 + (inside / 0.02) ** 2 + (past ** 2) @ PAST)
-
-
-def steady_path(cost: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(T,) the cheapest way through candidates, from their costs (T, S) and unit vectors (T, S, 3), when moving costs too."""
-    aside = 150 / STEP * (1 - points[:-1] @ points[1:].transpose(0, 2, 1))                   # (T - 1, S, S)
-    total, came = cost[0], []
-    for row, move in zip(cost[1:], aside):
-        ways = total[:, None] + move
-        came.append(ways.argmin(0))
-        total = ways.min(0) + row
-    path = [total.argmin()]
-    for back in reversed(came):
-        path.append(back[path[-1]])
-    return np.array(path[::-1])

@@ -192,6 +192,19 @@ def put_arm(poses: np.ndarray, arm: np.ndarray, side: str) -> None:
     poses[:, SIGNER70.groups[f"{side}_hand"]] = arm[:, 3:]
 
 
+def cheapest(cost: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """(T,) the cheapest way through S candidates, from their costs (T, S) and those of going from one to the next (T - 1, S, S)."""
+    total, came = cost[0], []
+    for row, step in zip(cost[1:], move):
+        ways = total[:, None] + step
+        came.append(ways.argmin(0))
+        total = ways.min(0) + row
+    path = [total.argmin()]
+    for back in reversed(came):
+        path.append(back[path[-1]])
+    return np.array(path[::-1])
+
+
 def smooth(values: np.ndarray) -> np.ndarray:
     """(T, ...) a short zero-phase blur over time; the ends are held."""
     for _ in range(2):

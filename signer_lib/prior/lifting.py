@@ -16,7 +16,7 @@ from signer_lib.pose.motion import CUTOFF, minimum_jerk, zero_phase
 from signer_lib.prior.body import CLEARANCE, Body
 from signer_lib.prior.hand_fitting import KNUCKLES, fit_hand, hand_scale
 from signer_lib.prior.handshapes import load_handshapes
-from signer_lib.prior.kinematics import ARM_LIMITS, METACARPALS, MIRROR, SHOULDER, arm_angles, put_arm, smooth, unit
+from signer_lib.prior.kinematics import ARM_LIMITS, METACARPALS, MIRROR, SHOULDER, arm_angles, cheapest, put_arm, smooth, unit
 from signer_lib.prior.stability import CARRIED, between
 
 SIDES = {"right": ("r", np.ones(3)), "left": ("l", MIRROR)}
@@ -29,19 +29,6 @@ USUAL_DEPTH = 0.35                       # of a wrist whose elbow is not known
 EASE = 0.4                               # seconds in which a hand that is lost comes to rest
 PULL, SURE = 0.9, 0.5                    # how far an elbow seen with this confidence turns the inverse kinematics' one towards it
 SLACK = 15.0                             # degrees past a joint's limit that may be the error of a fitted hand
-
-
-def cheapest(cost: np.ndarray, move: np.ndarray) -> np.ndarray:
-    """(T,) the cheapest way through S candidates, from their costs (T, S) and those of going from one to the next (T - 1, S, S)."""
-    total, came = cost[0], []
-    for row, step in zip(cost[1:], move):
-        ways = total[:, None] + step
-        came.append(ways.argmin(0))
-        total = ways.min(0) + row
-    path = [total.argmin()]
-    for back in reversed(came):
-        path.append(back[path[-1]])
-    return np.array(path[::-1])
 
 
 def lift_depth(sequence: PoseSequence, body: Body) -> PoseSequence:
