@@ -39,13 +39,16 @@ def compiled_figures(named: tuple[str, Sign | Compound]) -> tuple[str, float, di
     try:
         poses = compile_sign(sign, body, CITATION, FPS)
         seconds = time.process_time() - start
-        return name, seconds, check_poses(poses, body, sign)
+        return name, seconds, check_poses(poses, body, sign) | {"ms": 1000 * (len(poses) - 1) / FPS}
     except SignerError as error:
         return name, time.process_time() - start, str(error)
 
 
-def study(signs: dict[str, Sign | Compound], processes: int) -> dict:
-    """Compile and check signs with several processes: seconds, the reasons of those that fail, and the worst of each figure."""
+def study(signs: dict[str, Sign | Compound], processes: int, recorded: dict[str, float] | None = None) -> dict:
+    """Compile and check signs with several processes: seconds, the reasons of those that fail, and the worst of each figure.
+
+    With ``recorded`` durations in ms also how far the compiled ones are from them.
+    """
     start = time.perf_counter()
     with get_context("spawn").Pool(processes) as pool:
         rows = list(progress(pool.imap_unordered(compiled_figures, signs.items(), chunksize=16), "compiling", total=len(signs)))
@@ -53,10 +56,14 @@ def study(signs: dict[str, Sign | Compound], processes: int) -> dict:
     figures = {}
     for key in FIGURES:
         values = {name: row[key] for name, row in found.items() if row[key] is not None}
+        if not values:                               # no sign touches with a finger tip
+            continue
         worst = sorted(values, key=values.get, reverse=True)[:5]
         figures[key] = {"allowed": ALLOWED[key], "signs": len(values), "within": sum(value <= ALLOWED[key] for value in values.values()),
                         "95th percentile": round(float(np.percentile(list(values.values()), 95)), 6),
                         "worst": {name: round(values[name], 6) for name in worst}}
+    if errors := [abs(row["ms"] - recorded[name]) for name, row in found.items() if name in (recorded or {})]:
+        figures["duration_error_ms"] = {"signs": len(errors), "median": round(float(np.median(errors)), 1), "most": round(max(errors), 1)}
     past = Counter(row["worst_joint"] for row in found.values() if row["joint_excess"] > ALLOWED["joint_excess"])
     return {"compiled": len(found), "seconds, checks included": round(time.perf_counter() - start, 1),
             "processor seconds, compiling alone": round(sum(seconds for _, seconds, _ in rows), 1), "processes": processes,
@@ -75,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
     result = {"lexicon": study(load_signs(), args.processes)}
     if args.asl_lex:
         lexicon = read_asl_lex(args.asl_lex)
-        result["asl_lex"] = study(lexicon.signs, args.processes)
+        result["asl_lex"] = study(lexicon.signs, args.processes, lexicon.durations)
         result["asl_lex"]["problems"] |= lexicon.problems
         entries = len(lexicon.signs) + len(lexicon.problems)
         result["asl_lex"] |= {"entries": entries, "share compiled": round(result["asl_lex"]["compiled"] / entries, 4)}
