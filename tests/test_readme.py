@@ -56,6 +56,7 @@ def test_the_numbers_of_the_prior_come_from_results():
     assert goals["missing_share"]["mean"] == 0 and f"(before: {100 * next(iter(rules.values()))['before']['missing_share']:.0f} %)" in README
     assert f"wrist jerk down {goals['jerk_ratio']['mean']:.1f} times in the mean" in README
     assert f"{goals['moved']['mean']:.3f} shoulder widths" in README
+    assert f"({lex['figures']['duration_error_ms']['median']:.0f} ms off in the median)" in README
     median = result["durations"]["median error in ms"]["held-out entries of ASL-LEX"]
     assert f"is {median['rule']:.0f} ms off" in README and f"{median[AT_PACE]:.0f} ms once" in README
     assert f"{result['scale']['cold']['median_ms']:.1f} ms in the median, {result['scale']['memory_peak_mb']:.0f} MB" in README
