@@ -68,6 +68,9 @@ def sign(
     spelled = [row["gloss"] for row in signing.gloss_spans if row["source"] == "fingerspelling"]
     typer.echo(" ".join(signing.glosses))
     typer.echo(f"{len(signing.glosses)} glosses, {len(spelled)} fingerspelled, {signing.poses.duration:.1f} s of video")
+    for row in signing.gloss_spans:
+        if word := row.get("stands for"):
+            typer.echo(f"{row['gloss']} stands for {word.lower()}, which has no sign here: {row['why']}")
     if left_out := [word for sentence in signing.sentences for word in sentence.unsigned]:
         typer.echo(f"no gloss was found for: {', '.join(left_out)}")
     for path in paths.values():

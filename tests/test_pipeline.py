@@ -116,6 +116,13 @@ def test_bad_text_ends_in_one_line_and_exit_code_2(tmp_path, text, told):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_sign_that_stands_in_for_a_word_is_told_and_reported(tmp_path):
+    done = run("sign", "Did Sam purchase a car?", "--out", str(tmp_path / "out"), "--size", "128")
+    assert done.returncode == 0 and "BUY stands for purchase, which has no sign here: 'purchase' is another word for 'buy'" in done.stdout
+    rows = {row["gloss"]: row for row in json.loads((tmp_path / "out" / "report.json").read_text())["signs"]}
+    assert rows["BUY"]["stands for"] == "PURCHASE" and rows["BUY"]["source"] == "rule" and rows["fs-SAM"]["source"] == "fingerspelling"
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "/proc/nowhere"])
 def test_an_impossible_out_is_told(tmp_path, name):
     done = run("sign", "Hello.", "--out", str(tmp_path / name))
