@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
+from signer_lib.pose.motion import jerk
 from signer_lib.prior import recordings
 from signer_lib.prior.body import load_body
 from signer_lib.prior.fingerspelling import recorded_letters, spell
@@ -19,7 +20,7 @@ from signer_lib.prior.hand_fitting import fit_hand, palm_rotation
 from signer_lib.prior.handshapes import load_handshapes
 from signer_lib.prior.kinematics import MIRROR, hand_frame, put_arm
 from signer_lib.prior.lifting import constant_bones, lift_depth, rest_unseen
-from signer_lib.prior.recordings import bone_variation, clips, distance, jerk, stabilise, wrists
+from signer_lib.prior.recordings import bone_variation, clips, distance, stabilise, wrists
 from signer_lib.prior.stability import (
     active_span,
     carry_hands,

@@ -1,4 +1,4 @@
-"""Movement over time: the profile of a stroke, and the filter that steadies a path. [ours]"""
+"""Movement over time: the profile of a stroke, the jerk of a path, and the filter that steadies it. [ours]"""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ CUTOFF = 6.0                            # Hz; field practice for signing, finger
 def minimum_jerk(t: np.ndarray) -> np.ndarray:
     """Flash and Hogan's profile of a reaching movement: 0 to 1 for t in [0, 1], with no velocity or acceleration at either end."""
     return t ** 3 * (10 - 15 * t + 6 * t ** 2)
+
+
+def jerk(path: np.ndarray, fps: float) -> float:
+    """Mean size of the third derivative of paths (T, n, d), in units a second cubed; NaN if no four frames in a row are seen."""
+    size = np.linalg.norm(np.diff(path, 3, axis=0), axis=-1) * fps ** 3
+    return float(np.nanmean(size)) if np.isfinite(size).any() else float("nan")
 
 
 def zero_phase(path: np.ndarray, fps: float, cutoff: float = CUTOFF) -> np.ndarray:

@@ -18,6 +18,7 @@ from signer_lib.assets import RESULTS, signer_data
 from signer_lib.errors import SignerError, run
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import read_poses
+from signer_lib.pose.motion import jerk
 from signer_lib.prior.body import Body, load_body
 from signer_lib.prior.lifting import constant_bones, lift_depth, rest_unseen
 from signer_lib.prior.stability import HANDS, active_span, carry_hands, cut, fill_gaps, low_pass, repair_labels, right_handed
@@ -49,12 +50,6 @@ def bone_variation(sequence: PoseSequence) -> float:
 def wrists(sequence: PoseSequence) -> np.ndarray:
     """(T, 2, 2) both wrists in the picture, left and right, from the neck: where the hand is, NaN where it is missing."""
     return (sequence.xyz[:, [first for first, _ in HANDS.values()], :2] - sequence.joint("neck")[:, None, :2]).astype(float)
-
-
-def jerk(path: np.ndarray, fps: float) -> float:
-    """Mean size of the third derivative of paths (T, n, d), in units a second cubed; NaN if no four frames in a row are seen."""
-    size = np.linalg.norm(np.diff(path, 3, axis=0), axis=-1) * fps ** 3
-    return float(np.nanmean(size)) if np.isfinite(size).any() else float("nan")
 
 
 def distance(path: np.ndarray, other: np.ndarray) -> float:

@@ -20,6 +20,7 @@ import numpy as np
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 from signer_lib.pose import SIGNER70, PoseSequence
+from signer_lib.pose.motion import jerk
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -38,9 +39,8 @@ BONES = np.array([(parent, child) for parent, child in SIGNER70.bones if child <
 
 def wrist_jerk(poses: PoseSequence) -> float:
     """Mean length of the third difference of both wrists' paths, in shoulder widths per second cubed; 0 below four frames."""
-    wrists = poses.xyz[:, [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]]
-    jerk = np.linalg.norm(np.diff(wrists, n=3, axis=0), axis=-1) * poses.fps ** 3
-    return float(np.nanmean(jerk)) if np.isfinite(jerk).any() else 0.0
+    mean = jerk(poses.xyz[:, [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]], poses.fps)
+    return mean if np.isfinite(mean) else 0.0
 
 
 def bone_lengths(xyz: np.ndarray) -> np.ndarray:
