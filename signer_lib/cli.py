@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
+from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
 from signer_lib.errors import SignerError, run
 
@@ -32,6 +33,10 @@ evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Sco
 app.add_typer(trainings, name="train")
 app.add_typer(evaluations, name="evaluate")
 app.add_typer(prior, name="prior")
+trainings.command("slp-moe")(train_slp_moe)
+trainings.command("regression")(train_regression)
+trainings.command("back-translation")(train_back_translation)
+evaluations.command("poses")(evaluate_poses)
 
 Data = Annotated[Path, typer.Option(help="A folder with train, dev and test as .text and .gloss, PHOENIX-2014T's tables, or aslg_pc12.")]
 TextExt = Annotated[str, typer.Option(help="The ending of the files with the sentences, for example de.")]

@@ -49,6 +49,6 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
     hints = get_type_hints(kind)
     for key, value in values.items():
         wanted = (int, float) if hints[key] is float else hints[key]
-        if not isinstance(value, wanted) or isinstance(value, bool):
+        if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
             raise SignerError(f"{path}: {key} must be {'a number' if hints[key] is float else hints[key].__name__}, not {value!r}")
     return kind(**values)

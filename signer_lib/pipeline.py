@@ -19,24 +19,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from signer_lib.errors import SignerError
-from signer_lib.experts.model import Choice, SLPMoE, Unit, load_slp_moe
-from signer_lib.experts.nonmanual import mark
-from signer_lib.experts.refinement import Span, join
+from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
 from signer_lib.figures.gates import plot_gates
 from signer_lib.figures.moment import plot_moment
 from signer_lib.figures.poses import plot_strip
 from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
+from signer_lib.performances.natural import FPS
+from signer_lib.performances.nonmanual import mark
+from signer_lib.performances.units import Span, Unit
 from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import write_pose
-from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
 from signer_lib.progress import progress
 from signer_lib.render import drawn
 from signer_lib.render.video import write_video
 
-FPS = 25.0
 SENTENCE_PAUSE = 0.35                       # seconds that the last sign of a sentence is held
 
 
@@ -144,7 +143,6 @@ class StableSignerPipeline:
 
     def __init__(self, slul: SLUL, prior: Prior, experts: SLPMoE, models: dict[str, str]):
         self.slul, self.prior, self.experts, self.models = slul, prior, experts, models
-        self.rest = load_body().rest()
 
     @classmethod
     def from_pretrained(cls, slul: Path | str | None = None, experts: Path | str | None = None) -> StableSignerPipeline:
@@ -168,18 +166,11 @@ class StableSignerPipeline:
         clock.append(time.monotonic())
         choices = [self.experts.choose(sentence, self.prior) for sentence in sentences]
         clock.append(time.monotonic())
-        poses, spans = self.stabilise(choices)
+        poses, spans = self.experts.perform(choices, self.prior, SENTENCE_PAUSE)
         poses = mark(poses, spans, [(s.text, s.glosses, [u.gloss for u in c.units]) for s, c in zip(sentences, choices)])
         clock.append(time.monotonic())
         timings = dict(zip(("understand", "choose", "blend_and_refine"), np.diff(clock).tolist()))
         return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings)
-
-    def stabilise(self, choices: list[Choice]) -> tuple[PoseSequence, list[Span]]:
-        """Eq. 8 and R: the blended signs of all sentences, joined."""
-        signs = [sign for choice in choices for sign in self.experts.perform(choice, FPS)]
-        units = [unit for choice in choices for unit in choice.units]
-        pauses = [SENTENCE_PAUSE if k == len(choice.units) - 1 else 0.0 for choice in choices for k in range(len(choice.units))]
-        return join(signs, self.rest, FPS, spelled=[unit.letter > 0 for unit in units], pauses=pauses)
 
 
 def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np.ndarray:

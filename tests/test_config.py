@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from signer_lib.baselines.regression import RegressionConfig
 from signer_lib.config import PRESETS, load_config
 from signer_lib.errors import SignerError, run
 from signer_lib.experts.model import MoEConfig
 from signer_lib.files import filling, whole_file
 from signer_lib.language.training import SlulConfig
+from signer_lib.metrics.back_translation_training import BackTranslationConfig
 
 
 @dataclass
@@ -19,8 +21,9 @@ class Small:
 
 
 def test_every_shipped_preset_loads():
+    kinds = {"slul": SlulConfig, "slp_moe": MoEConfig, "regression": RegressionConfig, "back_translation": BackTranslationConfig}
     for path in PRESETS.glob("*.yaml"):
-        load_config(SlulConfig if path.stem.startswith("slul") else MoEConfig, path.stem)
+        load_config(kinds[path.stem.rsplit("_", 1)[0]], path.stem)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from spoken_to_signed.gloss_to_pose import CSVPoseLookup, gloss_to_pose
 from spoken_to_signed.gloss_to_pose.lookup.fingerspelling_lookup import FingerspellingPoseLookup
 
 from signer_lib.errors import SignerError
-from signer_lib.experts.model import Choice, units_of
-from signer_lib.experts.refinement import Span
+from signer_lib.experts.model import Choice
 from signer_lib.language.slul import GlossSentence
+from signer_lib.performances.units import Span, units_of
 from signer_lib.pipeline import Signing
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import read_pose, write_pose
@@ -483,7 +483,7 @@ def test_the_pipeline_signs_a_synonym_and_reports_it():
     offered = [[Candidate(unit.name, "citation", "rule", "MIT", "made", 0.0, 0.0, 0.0, clip(), {})] for unit in units]
     spans = [Span(k, 4 * k, 4 * k + 4) for k in range(len(units))]
     poses = clip(4 * len(units))
-    sentence, choice = GlossSentence(text, glosses, None, None), Choice(units, offered, None, None, None)
+    sentence, choice = GlossSentence(text, glosses, None, None), Choice(units, offered, *[None] * 6)
     signing = Signing(text, [sentence], [choice], poses, spans, np.zeros((0, 1)), 0, {})
     rows = signing.report()["signs"]
     assert [row["gloss"] for row in rows] == ["POSS-1", "CAR", "OLD", "fs-GRANT"] and signing.captions[6] == "CAR"

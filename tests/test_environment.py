@@ -23,12 +23,15 @@ RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval"}
 TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},
-    "metrics": {"pose", "results"},
+    "metrics": {"pose", "config", "checkpoint", "files", "progress", "resume", "results"},
     "render": {"pose", "files"},
-    "figures": {"pose", "prior", "render", "files"},
+    "figures": {"pose", "prior", "performances", "render", "files"},
     "language": {"metrics", "config", "checkpoint", "files", "progress", "resume", "results"},
     "prior": {"pose", "language", "metrics", "files", "progress", "results"},
-    "experts": {"pose", "prior", "language", "config", "checkpoint", "files", "progress"},
+    "performances": {"pose", "prior", "language", "files", "progress", "results"},
+    "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "progress", "resume"},
+    "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "checkpoint", "files", "progress", "resume"},
+    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "results"},
 }
 
 

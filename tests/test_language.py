@@ -10,8 +10,8 @@ from signer_lib.language.corpora import read_pairs, read_prompts
 from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar, make_pairs, normalised
 from signer_lib.language.grammar import Clause, Phrase, english, gloss
 from signer_lib.language.lexicon import load_lexicon, regular_verb, with_s
-from signer_lib.language.slul import SLUL, OnlyGlosses
-from signer_lib.language.tokenizer import WORD, SignTokenizer, check_text, known_words, plain, sentences
+from signer_lib.language.slul import SLUL
+from signer_lib.language.tokenizer import SLOTS, WORD, SignTokenizer, check_text, known_words, plain, sentences
 from signer_lib.language.training import evaluate
 from signer_lib.metrics.text import GlossBleu
 
@@ -176,20 +176,14 @@ def test_what_counts_as_a_name_or_an_unknown_word(slul, text, words):
     assert slul.tokenizer.encode_words(plain(text)).words == words
 
 
-def test_a_slot_is_written_as_often_as_the_text_holds_it_and_no_other():
-    slots, glosses = torch.tensor([5, 6]), torch.arange(8)
-    only = OnlyGlosses(glosses, slots, held=torch.tensor([[1, 0], [2, 1]]))
-    scores = only(torch.tensor([[0, 5, 1], [0, 5, 1]]), torch.zeros(2, 8))
-    assert scores[0].isinf().nonzero().flatten().tolist() == [5, 6] and not scores[1].isinf().any()
-    none_held = OnlyGlosses(glosses, slots, held=torch.zeros(2, 2, dtype=torch.long))
-    assert none_held(torch.tensor([[0], [0]]), torch.zeros(2, 8))[:, 5:7].isinf().all()
-
-
-def test_pieces_of_words_are_never_written():
-    glosses = torch.tensor([0, 2, 3])
-    scores = OnlyGlosses(glosses, torch.tensor([3]), held=torch.tensor([[1]]))(torch.tensor([[0]]), torch.tensor([[1.0, 9.0, 2.0, 3.0]]))
-    assert scores[0, 1] == -torch.inf
-    assert torch.allclose(scores[0, [0, 2, 3]], torch.tensor([1.0, 2.0, 3.0]).log_softmax(0))        # p over glosses, as Eq. 2 has it
+def test_a_slot_is_written_as_often_as_it_stands_in_the_text_and_no_other_is(slul, monkeypatch):
+    given = []
+    monkeypatch.setattr("signer_lib.language.slul.beam_search", lambda *arguments: given.append(arguments))
+    batch = slul.batch([slul.tokenizer.encode_words("Imani and Kwame like Imani, I think.")])
+    slul.search(slul.encode(batch), batch, beams=2)
+    ((_, _, _, glosses, left, *_),) = given
+    tokens = slul.tokenizer.fast.convert_ids_to_tokens(glosses.tolist())
+    assert {token: n for token, n in zip(tokens, left[0].tolist()) if n < torch.inf} == {slot: 0 for slot in SLOTS} | {SLOTS[0]: 2, SLOTS[1]: 1}
 
 
 def test_only_glosses_slots_and_the_end_are_sayable(slul):

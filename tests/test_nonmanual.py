@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from signer_lib.experts.nonmanual import kind_of, mark, marks_of, sentence_marks, topic_of
-from signer_lib.experts.refinement import Span
+from signer_lib.performances.nonmanual import kind_of, mark, marks_of, sentence_marks, topic_of
+from signer_lib.performances.units import Span
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior.body import load_body
 from signer_lib.prior.nonmanual import (

@@ -6,59 +6,45 @@ laid out again with the constant lengths, cannot. [paper: the blend; ours: the s
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from signer_lib.pose import SIGNER70, Skeleton
-
-FACE_JOINTS = torch.zeros(len(SIGNER70), dtype=torch.bool)
-FACE_JOINTS[SIGNER70.groups["face"]] = True
+from signer_lib.performances.trajectory import ARMS
+from signer_lib.pose.directions import from_directions, make_unit, to_directions
 
 
-def to_directions(xyz: Tensor, skeleton: Skeleton = SIGNER70) -> tuple[Tensor, Tensor]:
-    """(..., J, 3) joints -> unit directions (..., J, 3) from parent to joint, and lengths (..., J). The root keeps its position, length 1."""
-    parents = torch.tensor(skeleton.parents)
-    root = (parents < 0)[:, None]
-    bone = torch.where(root, xyz, xyz - xyz[..., parents.clamp(min=0), :])
-    length = torch.where(root[:, 0], torch.ones_like(bone[..., 0]), bone.norm(dim=-1))
-    return bone / length.clamp(min=1e-8)[..., None], length
+class Blend(NamedTuple):
+    """Eq. 8, term by term. weight (N, C): sum_k w_ik pi_ikc, rows sum to 1; direction (N, F, J, 3), length (N, F, J): p_i."""
+
+    weight: Tensor
+    direction: Tensor
+    length: Tensor
 
 
-def from_directions(direction: Tensor, length: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
-    """The inverse of ``to_directions``: joints (..., J, 3), laid out from the root to the fingertips."""
-    bone = direction * length[..., None]
-    xyz: dict[int, Tensor] = {}
-    for joint in skeleton.order:
-        parent = skeleton.parents[joint]
-        xyz[joint] = bone[..., joint, :] if parent < 0 else xyz[parent] + bone[..., joint, :]
-    return torch.stack([xyz[joint] for joint in range(len(skeleton))], dim=-2)
+def mixture(w: Tensor, pi: Tensor) -> Tensor:
+    """Eq. 8's sums over the experts, sum_k w_ik pi_ikc: the weight of each candidate. [paper] (N, K), (N, K, C) -> (N, C), rows sum to 1"""
+    return torch.einsum("nk,nkc->nc", w, pi)
 
 
-def make_unit(direction: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
-    """Averaged directions (..., J, 3) made length 1 again. The root is a position and stays."""
-    root = (torch.tensor(skeleton.parents) < 0)[:, None]
-    return torch.where(root, direction, direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-8))
+def blend(direction: Tensor, length: Tensor, w: Tensor, pi: Tensor, size: Tensor | None = None) -> Blend:
+    """Eq. 8: p_i = sum_k w_ik sum_c pi_ikc c(t), for candidates brought to one time.
 
-
-def turn(start: Tensor, end: Tensor, part: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
-    """Directions (J, 3) turned from ``start`` to ``end`` at an even angular speed (slerp), the root straight: part (T,) -> (T, J, 3)."""
-    part = part[:, None, None]
-    angle = (start * end).sum(-1, keepdim=True).clamp(-1, 1).acos()
-    near = angle < 1e-3
-    sine = torch.where(near, torch.ones_like(angle), angle.sin())
-    straight = start * (1 - part) + end * part
-    turned = torch.where(near, straight, (((1 - part) * angle).sin() * start + (part * angle).sin() * end) / sine.clamp(min=1e-3))
-    root = (torch.tensor(skeleton.parents) < 0)[:, None]
-    return torch.where(root, straight, make_unit(turned))
-
-
-def blend(direction: Tensor, length: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """sum_c weight_c c(t) for candidates brought to one number of frames.
-
-    direction (N, C, T, J, 3), length (N, C, T, J), weight (N, C) rows summing to 1 -> direction (N, T, J, 3), length (N, T, J).
-    Directions are averaged and made unit again; lengths are averaged too, which changes nothing in body and hands (one signer, one
-    skeleton). The face has no bones: its points are averaged as offsets from the nose.
+    direction (N, C, F, J, 3), length (N, C, F, J), w (N, K), pi (N, K, C). size (K,): how large each expert makes the arms' movement
+    about its middle [ours]. Directions are averaged and made unit again; lengths are averaged too, which changes nothing in body and
+    hands (one signer, one skeleton).
     """
-    bone = torch.where(FACE_JOINTS[:, None], direction * length[..., None], direction)
-    mean = torch.einsum("nc,nctjx->ntjx", weight, bone)
-    return make_unit(mean), torch.where(FACE_JOINTS, mean.norm(dim=-1), torch.einsum("nc,nctj->ntj", weight, length))
+    weight = mixture(w, pi)
+    mean = torch.einsum("nc,ncfjx->nfjx", weight, direction)
+    if size is not None:
+        arms = direction[..., ARMS, :]
+        moved = torch.einsum("nc,ncfjx->nfjx", mixture(w * (size - 1), pi), arms - arms.mean(2, keepdim=True))
+        mean = mean.index_add(-2, torch.tensor(ARMS), moved)
+    return Blend(weight, make_unit(mean), torch.einsum("nc,ncfj->nfj", weight, length))
+
+
+def blend_positions(direction: Tensor, length: Tensor, w: Tensor, pi: Tensor) -> Blend:
+    """The same in joint positions: what shrinks hands, kept so that a lesson can show the average pose. Shapes as ``blend``."""
+    weight = mixture(w, pi)
+    return Blend(weight, *to_directions(torch.einsum("nc,ncfjx->nfjx", weight, from_directions(direction, length))))

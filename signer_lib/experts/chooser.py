@@ -7,16 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from signer_lib.pose import PoseSequence
+from signer_lib.pose.motion import jerk
 
-FEATURES = ("log duration", "right path", "left path", "right speed", "right height", "right reach", "recorded")
+FEATURES = ("log duration", "right path", "left path", "right speed", "right height", "left height", "right reach", "log jerk", "recorded", "apart")
 
 
-def candidate_features(poses: PoseSequence, recorded: bool) -> np.ndarray:
-    """phi(c) (7,) float32 [ours]: what a candidate is like, not what it means. Lengths in shoulder widths, times in seconds."""
+def candidate_features(poses: PoseSequence, recorded: bool, apart: float) -> np.ndarray:
+    """phi(c) (10,) float32 [ours]: what a candidate is like, not what it means. Lengths in shoulder widths, times in seconds.
+
+    apart  how far it is from the gloss's other candidates, see ``offers``.
+    """
     right, left = poses.joint("r_wrist"), poses.joint("l_wrist")
     path = lambda wrist: float(np.linalg.norm(np.diff(wrist, axis=0), axis=-1).sum())
-    return np.array([np.log(poses.duration), path(right), path(left), path(right) / poses.duration, right[:, 1].mean(),
-                     np.linalg.norm(right - right.mean(0), axis=-1).max(), float(recorded)], np.float32)
+    shaking = jerk(right[:, None], poses.fps)
+    return np.array([np.log(poses.duration), path(right), path(left), path(right) / poses.duration, right[:, 1].mean(), left[:, 1].mean(),
+                     np.linalg.norm(right - right.mean(0), axis=-1).max(), np.log1p(np.nan_to_num(shaking)), float(recorded), apart], np.float32)
 
 
 class PoseChosenNetworks(nn.Module):
@@ -36,3 +41,15 @@ class PoseChosenNetworks(nn.Module):
         score = torch.nn.functional.gelu(x @ self.inner + self.bias) @ self.outer          # (K, N*C, 1)
         score = score.reshape(-1, N, C).transpose(0, 1)                                    # (N, K, C)
         return score.masked_fill(~mask[:, None], float("-inf")).softmax(-1)
+
+
+def straight_through(pi: Tensor) -> Tensor:
+    """The best candidate alone, with the gradient of the soft choice. [ours] pi (N, K, C) -> (N, K, C), one 1 in each row"""
+    hard = torch.zeros_like(pi).scatter(-1, pi.argmax(-1, keepdim=True), 1.0)
+    return hard + (pi - pi.detach())
+
+
+def first_candidate(mask: Tensor, experts: int) -> Tensor:
+    """Every expert takes what the prior lists first: the ablation without Pose Chosen Networks. mask (N, C) -> pi (N, K, C)"""
+    pi = torch.zeros(len(mask), experts, mask.shape[1])
+    return pi.scatter(-1, mask.int().argmax(-1)[:, None, None].expand(-1, experts, 1), 1.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -19,18 +22,35 @@ class Query(nn.Module):
         return self.project(torch.cat([self.norm(torch.cat([states, context], -1)), place], -1))
 
 
+class GateTerms(NamedTuple):
+    """Eq. 7, term by term, each (N, K): G(q_i); which experts may take part; w_i, rows sum to 1, 0 outside the mask."""
+
+    logits: Tensor
+    mask: Tensor
+    w: Tensor
+
+
+def gate(logits: Tensor, temperature: float, top_k: int = 0) -> GateTerms:
+    """Eq. 7: w_i = softmax(G(q_i) / T) over the ``top_k`` best experts (0: all K). [paper; ours: T, top-k] logits (N, K)"""
+    mask = torch.ones_like(logits, dtype=torch.bool)
+    if 0 < top_k < logits.shape[-1]:
+        mask = torch.zeros_like(mask).scatter(-1, logits.topk(top_k, -1).indices, True)
+    return GateTerms(logits, mask, (logits / temperature).masked_fill(~mask, -math.inf).softmax(-1))
+
+
 class Gate(nn.Module):
-    """Eq. 7: w_i = softmax(G(q_i) / T) over K experts. [paper; ours: T]"""
+    """G of Eq. 7 with its temperature. ``uniform``: every expert weighs 1/K whatever the query, the ablation without a gate."""
 
-    def __init__(self, d_query: int, experts: int, temperature: float):
+    def __init__(self, d_query: int, experts: int, temperature: float, top_k: int = 0, uniform: bool = False):
         super().__init__()
-        self.G, self.temperature = nn.Linear(d_query, experts), temperature
+        self.G, self.temperature, self.top_k, self.uniform = nn.Linear(d_query, experts), temperature, top_k, uniform
 
-    def forward(self, q: Tensor) -> Tensor:
-        """q (N, d_q) -> w (N, K), each row sums to 1"""
-        return (self.G(q) / self.temperature).softmax(-1)
+    def forward(self, q: Tensor) -> GateTerms:
+        """q (N, d_q) -> the terms of Eq. 7"""
+        logits = self.G(q)
+        return gate(0 * logits if self.uniform else logits, self.temperature, 0 if self.uniform else self.top_k)
 
 
 def load_balance(w: Tensor) -> Tensor:
-    """K * sum_k mean_i(w_ik)^2 [ours]: 1 when every expert carries the same load, K when one carries all."""
+    """K * sum_k mean_i(w_ik)^2 [ours]: 1 when every expert carries the same load, K when one carries all. w (N, K)"""
     return w.shape[-1] * (w.mean(0) ** 2).sum()

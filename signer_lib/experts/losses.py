@@ -1,6 +1,7 @@
-"""The terms of the nano training's objective, each its own function. Lengths in shoulder widths, poses (N, T, J, 3).
+"""Eq. 9: the terms of the objective, each its own function. Lengths in shoulder widths, poses (..., T, J, 3); masks are true where a frame is.
 
 Of Eq. 9 the paper names L_smooth, L_vel and L_hand [paper]; their forms, and the terms for position and duration, are ours [ours].
+Every term is a sum over what it sees, divided by ``count`` where one is given: so that parts of a batch add up to the whole.
 """
 
 from __future__ import annotations
@@ -12,22 +13,42 @@ from signer_lib.pose import SIGNER70
 LEFT, RIGHT = SIGNER70.groups["left_hand"], SIGNER70.groups["right_hand"]
 
 
-def loss_rec(P: Tensor, target: Tensor) -> Tensor:
-    """Mean distance of the joints. [ours] P, target (N, T, J, 3) -> ()"""
-    return (P - target).norm(dim=-1).mean()
+def masked_mean(value: Tensor, mask: Tensor | None, count: float | None = None) -> Tensor:
+    """The mean of value (..., T) over the frames of mask (..., T), or their sum over ``count``."""
+    if mask is None:
+        return value.mean() if count is None else value.sum() / count
+    return (value * mask).sum() / (mask.sum().clamp(min=1) if count is None else count)
 
 
-def loss_vel(P: Tensor, target: Tensor) -> Tensor:
-    """L_vel = mean |dP - dTarget|, in shoulder widths a frame. [paper: the term] P, target (N, T, J, 3) -> ()"""
-    return (P.diff(dim=1) - target.diff(dim=1)).norm(dim=-1).mean()
+def loss_rec(P: Tensor, target: Tensor, mask: Tensor | None = None, count: float | None = None) -> Tensor:
+    """L_rec: mean distance of the joints. [ours] P, target (..., T, J, 3) -> ()"""
+    return masked_mean((P - target).norm(dim=-1).mean(-1), mask, count)
 
 
-def loss_hand(P: Tensor, target: Tensor) -> Tensor:
-    """L_hand: mean error of the hands' joints relative to their wrists. [paper: the term] P, target (N, T, J, 3) -> ()"""
+def loss_smooth(P: Tensor, mask: Tensor | None = None, count: float | None = None) -> Tensor:
+    """L_smooth = mean ||P_{t+1} - 2 P_t + P_{t-1}||^2. [paper: the term] P (..., T, J, 3) -> (), (shoulder widths a frame^2)^2"""
+    bend = P[..., 2:, :, :] - 2 * P[..., 1:-1, :, :] + P[..., :-2, :, :]
+    return masked_mean(bend.square().sum(-1).mean(-1), None if mask is None else mask[..., 2:], count)
+
+
+def loss_vel(P: Tensor, target: Tensor, mask: Tensor | None = None, count: float | None = None) -> Tensor:
+    """L_vel = mean |dP - dTarget|, in shoulder widths a frame. [paper: the term] P, target (..., T, J, 3) -> ()"""
+    apart = (P.diff(dim=-3) - target.diff(dim=-3)).norm(dim=-1).mean(-1)
+    return masked_mean(apart, None if mask is None else mask[..., 1:], count)
+
+
+def loss_hand(P: Tensor, target: Tensor, mask: Tensor | None = None, count: float | None = None) -> Tensor:
+    """L_hand: mean error of the hands' joints relative to their wrists. [paper: the term] P, target (..., T, J, 3) -> ()"""
     local = lambda x, hand: x[..., hand, :] - x[..., hand.start:hand.start + 1, :]
-    return sum((local(P, hand) - local(target, hand)).norm(dim=-1).mean() for hand in (LEFT, RIGHT)) / 2
+    apart = sum((local(P, hand) - local(target, hand)).norm(dim=-1).mean(-1) for hand in (LEFT, RIGHT)) / 2
+    return masked_mean(apart, mask, count)
 
 
-def loss_duration(seconds: Tensor, target: Tensor) -> Tensor:
-    """Mean |log ratio| of the durations in seconds. [ours] (N,), (N,) -> ()"""
-    return (seconds.log() - target.log()).abs().mean()
+def loss_duration(seconds: Tensor, target: Tensor, count: float | None = None) -> Tensor:
+    """Mean |log ratio| of durations in seconds. [ours] (N,), (N,) -> ()"""
+    return masked_mean((seconds.log() - target.log()).abs(), None, count)
+
+
+def objective(terms: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:
+    """Eq. 9: L_pose = sum of the weighted terms, as ``total`` beside the terms themselves."""
+    return terms | {"total": sum(weights[name] * value for name, value in terms.items())}

@@ -1,10 +1,12 @@
-"""SLP-MoE: for each sign or letter of a sentence, K experts choose among the prior's candidates and a gate weighs the experts."""
+"""SLP-MoE: for each sign or letter of a sentence, K experts choose among the prior's candidates, a gate weighs the experts, and the
+blend becomes one steady sequence."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,43 +14,50 @@ from torch import Tensor, nn
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
-from signer_lib.experts.blending import FACE_JOINTS, blend, from_directions, to_directions
-from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_features
-from signer_lib.experts.gating import Gate, Query
+from signer_lib.errors import SignerError
+from signer_lib.experts.blending import Blend, blend, blend_positions
+from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, first_candidate, straight_through
+from signer_lib.experts.gating import Gate, GateTerms, Query
+from signer_lib.experts.layout import Plan, lay_out
+from signer_lib.experts.offers import Offered, Offers
+from signer_lib.experts.refinement import Refiner
+from signer_lib.experts.timeline import REST, Boundary, course, left_course
+from signer_lib.experts.transitions import FLAGS, Transitions, Ways
 from signer_lib.language.slul import GlossSentence
+from signer_lib.performances.folder import Produced
+from signer_lib.performances.natural import FPS, STILL, WAITING
+from signer_lib.performances.nonmanual import mark, topic_of
+from signer_lib.performances.trajectory import Trajectory
+from signer_lib.performances.units import Span, Unit, units_of
+from signer_lib.pose import PoseSequence
+from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Candidate, Prior
-from signer_lib.prior.fingerspelling import PREFIX, spell
-from signer_lib.prior.neighbours import stand_in
 
-
-@dataclass(frozen=True)
-class Unit:
-    """What the experts perform one after another: a sign, or one letter of a spelled word.
-
-    name  the prior's gloss ("BOOK", "S").   gloss  index of its gloss in the sentence.   letter, of  place in the word, or (0, 0) for a sign.
-    stands_for, why  the word that has no sign and for which this one is signed, and the reason; "" for all others.
-    """
-
-    name: str
-    gloss: int
-    letter: int = 0
-    of: int = 0
-    stands_for: str = ""
-    why: str = ""
+FEWEST = 3                                  # frames of a sign
+HELD = 0.04                                 # seconds from which a pause is one
+AXES = {"weights": ("unit", "expert"), "experts": ("unit", "expert"), "choices": ("unit", "expert", "candidate"), "mask": ("unit", "candidate"),
+        "seconds": ("unit",), "queries": ("unit", "query")}
 
 
 @dataclass
 class Choice:
-    """What the experts did for n units; every axis has a name.
+    """What the experts did for the n units of one sentence. ``AXES`` names every axis.
 
-    weights (n, K) w_i of Eq. 7.   choices (n, K, C) pi_ik, 0 where a unit has fewer than C candidates.   seconds (n,) expected durations.
+    weights (n, K) w_i of Eq. 7.    experts (n, K) which of them took part (top-k).    queries (n, d_q) q_i of Eq. 6.
+    choices (n, K, C) pi_ik, 0 where a unit has fewer than C candidates, which mask (n, C) tells.
+    seconds (n,) how long each unit takes.    topic  how many glosses at the beginning are the topic, which a pause ends.
+    Weights, choices and seconds may be changed before ``SLPMoE.perform``.
     """
 
     units: list[Unit]
     candidates: list[list[Candidate]]
     weights: Tensor
+    experts: Tensor
     choices: Tensor
+    mask: Tensor
     seconds: Tensor
+    queries: Tensor
+    topic: int = 0
 
 
 @dataclass
@@ -59,32 +68,49 @@ class MoEConfig:
     hidden: int
     experts: int
     temperature: float
+    top_k: int
+    gate: str
+    chooser: str
+    choice: str
+    semantics: bool
+    space: str
+    frames: int
+    channels: int
+    cutoff: float
     steps: int
     batch_size: int
     learning_rate: float
-    frames: int
+    candidates_dropped: float
+    log_steps: int
+    weight_rec: float
+    weight_smooth: float
+    weight_vel: float
+    weight_hand: float
     weight_duration: float
     weight_balance: float
-    weight_velocity: float
-    weight_hand: float
+
+    def __post_init__(self):
+        choices = {"gate": ("learned", "uniform"), "chooser": ("pcn", "first"), "choice": ("soft", "hard"), "space": ("directions", "positions")}
+        for key, allowed in choices.items():
+            if getattr(self, key) not in allowed:
+                raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
+        for key in ("d_query", "hidden", "experts", "temperature", "cutoff", "steps", "batch_size", "learning_rate", "log_steps"):
+            if getattr(self, key) <= 0:
+                raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
+        for key in ("top_k", "channels", *(name for name in self.__dataclass_fields__ if name.startswith("weight_"))):
+            if getattr(self, key) < 0:
+                raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
+        if self.frames < 2 or not 0 <= self.candidates_dropped < 1:
+            raise SignerError("frames must be 2 or more, and candidates_dropped from 0 to below 1")
 
 
-def units_of(glosses: list[str], prior: Prior, text: str | None = None) -> list[Unit]:
-    """Glosses -> signs and letters. ``fs-SAM`` becomes S, A, M; so does a gloss that the prior does not hold.
+class Chosen(NamedTuple):
+    """Eq. 6-7 and the Pose Chosen Networks for N units: q (N, d_q), the gate's terms, pi (N, K, C), log_seconds (N,)."""
 
-    text  the sentence: with it, a word that is no name and has a synonym with a sign is signed by that, ``fs-MOTORCAR`` as CAR.
-    """
-    units = []
-    for i, gloss in enumerate(glosses):
-        instead = stand_in(gloss.removeprefix(PREFIX), prior, text) if text is not None and gloss.startswith(PREFIX) else None
-        if instead and instead.gloss:
-            units.append(Unit(instead.gloss, i, stands_for=instead.word, why=instead.why))
-        elif not gloss.startswith(PREFIX) and gloss in prior:
-            units.append(Unit(gloss, i))
-        else:
-            letters = spell(gloss)
-            units += [Unit(name, i, k, len(letters)) for k, name in enumerate(letters)]
-    return units
+    q: Tensor
+    gate: GateTerms
+    pi: Tensor
+    log_seconds: Tensor
 
 
 def places(units: list[Unit]) -> Tensor:
@@ -92,50 +118,122 @@ def places(units: list[Unit]) -> Tensor:
     return torch.tensor([[u.of > 0, u.of > 0 and u.letter == 0, u.of > 0 and u.letter == u.of - 1] for u in units], dtype=torch.float32)
 
 
+def flags_of(units: list[Unit], topic: int) -> Tensor:
+    """(n + 1, 4) ``transitions.FLAGS`` of a sentence's boundaries, from rest to rest."""
+    n = len(units)
+    ends = [0 < topic == units[k - 1].gloss + 1 and (k == n or units[k].gloss != units[k - 1].gloss) if k else False for k in range(n + 1)]
+    rows = [[k < n and units[k].letter > 0, k == 0, k == n, ends[k]] for k in range(n + 1)]
+    return torch.tensor(rows, dtype=torch.float32).view(n + 1, len(FLAGS))
+
+
 class SLPMoE(nn.Module):
-    """Query (Eq. 6), gate (Eq. 7), Pose Chosen Networks [paper] and blend (Eq. 8); the sizes and features are ours [ours]."""
+    """Query (Eq. 6), gate (Eq. 7), Pose Chosen Networks [paper], blend (Eq. 8), transitions and R (Eq. 9); sizes and features are ours [ours].
+
+    Each expert has a manner of its own [ours]: a tempo and a size that do not depend on the query, so only the gate can bring them in.
+    """
 
     def __init__(self, d_state: int, config: MoEConfig):
         super().__init__()
         self.d_state, self.config = d_state, config
+        K = config.experts
         self.Q = Query(d_state, config.d_query)
-        self.G = Gate(config.d_query, config.experts, config.temperature)
-        self.PCN = PoseChosenNetworks(config.d_query, config.experts, config.hidden)
+        self.G = Gate(config.d_query, K, config.temperature, config.top_k, config.gate == "uniform")
+        self.PCN = PoseChosenNetworks(config.d_query, K, config.hidden)
+        self.transitions = Transitions(config.d_query, config.hidden)
+        self.R = Refiner(config.channels) if config.channels else None
+        spread = torch.linspace(-1, 1, K) if K > 1 else torch.zeros(1)
+        self.log_tempo, self.log_size = nn.Parameter(0.3 * spread), nn.Parameter(-0.1 * spread)
         self.register_buffer("phi_mean", torch.zeros(len(FEATURES)))
         self.register_buffer("phi_std", torch.ones(len(FEATURES)))
+        rest = Trajectory.of(load_body().rest()[None])
+        self.register_buffer("rest_direction", rest.direction, persistent=False)
+        self.register_buffer("rest_length", rest.length, persistent=False)
+        self._offers: Offers | None = None
 
-    def forward(self, states: Tensor, context: Tensor, place: Tensor, phi: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """states, context (N, d), place (N, 3), phi (N, C, f), mask (N, C) -> w (N, K), pi (N, K, C)"""
+    # --- the equations -----------------------------------------------------------------------------------------------
+    def choose_units(self, states: Tensor, context: Tensor, place: Tensor, phi: Tensor, mask: Tensor) -> Chosen:
+        """states, context (N, d), place (N, 3), phi (N, C, f), mask (N, C) -> Eq. 6, 7 and the choices"""
         q = self.Q(states, context, place)
-        return self.G(q), self.PCN(q, (phi - self.phi_mean) / self.phi_std, mask)
+        terms = self.G(q)
+        if self.config.chooser == "first":
+            pi = first_candidate(mask, self.config.experts)
+        else:
+            pi = self.PCN(q if self.config.semantics else torch.zeros_like(q), (phi - self.phi_mean) / self.phi_std, mask)
+        pi = straight_through(pi) if self.config.choice == "hard" else pi
+        candidates = torch.einsum("nkc,nc->nk", pi, phi[..., 0])                               # the log of the chosen candidates' seconds
+        return Chosen(q, terms, pi, (terms.w * (candidates - self.log_tempo)).sum(-1))
 
-    @torch.inference_mode()
+    def blend_units(self, offered: Offered, w: Tensor, pi: Tensor) -> Blend:
+        """Eq. 8 for N units, in the space that the settings name."""
+        if self.config.space == "positions":
+            return blend_positions(offered.direction, offered.length, w, pi)
+        return blend(offered.direction, offered.length, w, pi, self.log_size.exp())
+
+    def with_rest(self, blended: Blend) -> tuple[Tensor, Tensor]:
+        """The blended units with the signer's rest as the last: (N + 1, F, J, 3), (N + 1, F, J)."""
+        F = blended.direction.shape[1]
+        return (torch.cat([blended.direction, self.rest_direction[None].expand(-1, F, -1, -1)]),
+                torch.cat([blended.length, self.rest_length[None].expand(-1, F, -1)]))
+
+    def refine(self, direction: Tensor, phase: Tensor, mask: Tensor) -> Tensor:
+        """R of Eq. 9; shapes as ``refinement.Refiner``."""
+        return self.R(direction, phase, mask) if self.R is not None else direction
+
+    # --- a sentence --------------------------------------------------------------------------------------------------
+    def offers(self, prior: Prior) -> Offers:
+        """The prior's candidates in one time, kept from call to call."""
+        if self._offers is None or self._offers.prior is not prior:
+            self._offers = Offers(prior, self.config.frames)
+        return self._offers
+
+    @torch.no_grad()                                    # and not inference_mode: what it gives may be changed in place
     def choose(self, sentence: GlossSentence, prior: Prior) -> Choice:
         """Eq. 6-7 and the Pose Chosen Networks for one sentence. Raises ``SignerError`` for a word that cannot be spelled."""
         units = units_of(sentence.glosses, prior, sentence.text)
-        candidates = [prior.candidates(u.name) for u in units]
-        most = max(map(len, candidates))
-        phi, mask = torch.zeros(len(units), most, len(FEATURES)), torch.zeros(len(units), most, dtype=torch.bool)
-        for i, offered in enumerate(candidates):
-            phi[i, :len(offered)] = torch.from_numpy(np.stack([candidate_features(c.poses, c.source == "recording") for c in offered]))
-            mask[i, :len(offered)] = True
-        states = sentence.states[[u.gloss for u in units]]
-        w, pi = self(states, sentence.context.expand(len(units), -1), places(units), phi, mask)
-        seconds = (mixture(w, pi) * phi[..., 0].exp() * mask).sum(-1)
-        return Choice(units, candidates, w, pi, seconds)
+        offers = self.offers(prior)
+        offered = offers.batch([unit.name for unit in units])
+        states = sentence.states[[unit.gloss for unit in units]]
+        chosen = self.choose_units(states, sentence.context.expand(len(units), -1), places(units), offered.phi, offered.mask)
+        return Choice(units, [offers[unit.name].candidates for unit in units], chosen.gate.w, chosen.gate.mask, chosen.pi, offered.mask,
+                      chosen.log_seconds.exp(), chosen.q, topic_of(sentence.text, sentence.glosses))
 
     @torch.inference_mode()
-    def perform(self, choice: Choice, fps: float) -> list[np.ndarray]:
-        """Eq. 8 for each unit: its candidates, time-aligned to the expected duration and blended. -> n arrays (T_i, J, 3)"""
-        weight, out = mixture(choice.weights, choice.choices), []
-        for i, offered in enumerate(choice.candidates):
-            frames = max(2, round(float(choice.seconds[i]) * fps))
-            aligned = torch.from_numpy(np.stack([c.poses.stretch(frames, fps).xyz for c in offered]))
-            direction, length = blend(*(x[None] for x in to_directions(aligned)), weight[i:i + 1, :len(offered)])
-            bones = to_directions(torch.from_numpy(offered[0].poses.xyz[0]))[1]     # time-stretching shortened them a little
-            bones = torch.where(FACE_JOINTS, length[0], bones)
-            out.append(from_directions(direction[0], bones).numpy())
-        return out
+    def perform(self, choices: list[Choice], prior: Prior, sentence_pause: float = 0.0) -> tuple[PoseSequence, list[Span]]:
+        """Eq. 8-9: the chosen signs of all sentences, blended, joined and made steady. Units are counted through all sentences.
+
+        sentence_pause  seconds that the last sign of each sentence is held.
+        """
+        offers, units = self.offers(prior), [unit for choice in choices for unit in choice.units]
+        blends, most = [], max(choice.choices.shape[-1] for choice in choices)
+        for choice in choices:
+            blends.append(self.blend_units(offers.batch([unit.name for unit in choice.units]), choice.weights, choice.choices))
+        widened = [torch.nn.functional.pad(b.weight, (0, most - b.weight.shape[1])) for b in blends]
+        blended = Blend(torch.cat(widened), torch.cat([b.direction for b in blends]), torch.cat([b.length for b in blends]))
+        direction, length = self.with_rest(blended)
+        n = len(units)
+        flags = torch.cat([flags_of(choice.units, choice.topic)[:-1] for choice in choices] + [torch.tensor([[0, 0, 1, 0]])])
+        firsts = np.cumsum([0] + [len(choice.units) for choice in choices])
+        flags[firsts[1:-1], 1] = 0.0                                                  # only the first sentence begins at rest
+        before, after = torch.tensor([n, *range(n)]), torch.tensor([*range(n), n])
+        found = self.transitions(direction, length, torch.cat([choice.queries for choice in choices]), Ways(before, after, flags))
+        frames = (torch.cat([choice.seconds for choice in choices]) * FPS).round().int().clamp(min=FEWEST).tolist()
+        ends = set((firsts[1:] - 1).tolist())
+        boundaries = [Boundary(k - 1 if k else REST, k if k < n else REST, _held(float(found.hold[k]), k - 1 in ends, sentence_pause),
+                               max(2, round(float(found.seconds[k]) * FPS))) for k in range(n + 1)]
+        own, spans = course(frames, boundaries, round(STILL * FPS))
+        plan = Plan.of([(own, left_course(own, spans, [offers[unit.name].left for unit in units], FPS, WAITING))], [n + 1])
+        laid, lengths = lay_out(direction, length, found.bend, plan)
+        refined = self.refine(laid[None], plan.phase[None], torch.ones(1, len(laid), dtype=torch.bool))[0]
+        return Trajectory(refined, lengths).low_pass(FPS, self.config.cutoff).poses(FPS), spans
+
+    def sign(self, sentences: list[GlossSentence], prior: Prior) -> list[Produced]:
+        """Each sentence by itself, from glosses and states to poses with their markers."""
+        return [self._sign(sentence, prior) for sentence in sentences]
+
+    def _sign(self, sentence: GlossSentence, prior: Prior) -> Produced:
+        choice = self.choose(sentence, prior)
+        poses, spans = self.perform([choice], prior)
+        return Produced(mark(poses, spans, [(sentence.text, sentence.glosses, [unit.gloss for unit in choice.units])]), spans)
 
     # --- on disk -----------------------------------------------------------------------------------------------------
     def save_pretrained(self, folder: Path) -> None:
@@ -155,13 +253,11 @@ class SLPMoE(nn.Module):
         return model.eval()
 
 
-def mixture(w: Tensor, pi: Tensor) -> Tensor:
-    """Eq. 8's inner sum over the experts, sum_k w_ik pi_ikc: the weight of each candidate. [paper] (N, K), (N, K, C) -> (N, C), rows sum to 1"""
-    return torch.einsum("nk,nkc->nc", w, pi)
+def _held(seconds: float, ends: bool, sentence_pause: float) -> int:
+    seconds = max(seconds if seconds >= HELD else 0.0, sentence_pause if ends else 0.0)
+    return round(seconds * FPS)
 
 
 def load_slp_moe(folder: Path | str | None = None) -> SLPMoE:
     """The shipped nano model, or another folder."""
     return SLPMoE.from_pretrained(folder or CHECKPOINTS / "slp-moe-nano")
-
-

@@ -1,73 +1,48 @@
-"""R of Eq. 9: one steady sequence out of single signs. Transitions between signs and a zero-phase low-pass. [ours: form]
-
-The transitions here follow rules; a learned refinement, with L_smooth, is to take their place.
-"""
+"""R of Eq. 9: the temporal refinement of the whole sequence. A small convolution over time that corrects bone directions. [ours: form]"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
+from torch import Tensor, nn
 
-from signer_lib.experts.blending import from_directions, make_unit, to_directions, turn
-from signer_lib.pose import SIGNER70, PoseSequence
-from signer_lib.pose.motion import minimum_jerk, zero_phase
+from signer_lib.pose.directions import make_unit
 
-WRISTS = [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]
-SPEED = 3.2                                 # shoulder widths a second of a hand between two signs
-SHORTEST, LONGEST = 0.12, 0.70              # seconds of a transition
-STILL = 0.2                                 # seconds at rest before and after
+MOVING = [*range(2, 8), *range(9, 29), *range(30, 50)]         # joints that it may turn; head and face keep their tracks
+PHASE = ("in a sign", "share of it", "on the way", "share of it")
 
 
-@dataclass(frozen=True)
-class Span:
-    """Frames [start, stop) of a part of the sequence. ``unit`` is its index, or None for a transition or a pause."""
+class Block(nn.Module):
+    """A dilated convolution with a residual."""
 
-    unit: int | None
-    start: int
-    stop: int
+    def __init__(self, channels: int, dilation: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.over_time = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.out = nn.Linear(channels, channels)
 
-
-def transition(before: np.ndarray, after: np.ndarray, fps: float, spelled: bool = False) -> np.ndarray:
-    """(n, J, 3) frames between two poses (J, 3), in bone-direction space, as long as the longer way of a wrist needs at ``SPEED``.
-
-    ``spelled``: between two letters of one word the hand stays up, so only the fingers' change takes time.
-    """
-    way = max(np.linalg.norm(after[w] - before[w]) for w in WRISTS)
-    seconds = np.clip(way / SPEED, SHORTEST * (.8 if spelled else 1), LONGEST)
-    frames = max(2, round(seconds * fps))
-    part = torch.from_numpy(minimum_jerk(np.arange(1, frames + 1) / (frames + 1))).float()
-    (d0, l0), (d1, l1) = to_directions(torch.from_numpy(before)), to_directions(torch.from_numpy(after))
-    return from_directions(turn(d0, d1, part), l0 * (1 - part[:, None]) + l1 * part[:, None]).numpy()
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, T, c), mask (B, T, 1)"""
+        y = self.over_time((self.norm(x) * mask).transpose(1, 2)).transpose(1, 2)
+        return x + self.out(nn.functional.gelu(y)) * mask
 
 
-def low_pass(xyz: np.ndarray, fps: float) -> np.ndarray:
-    """The filter over bone directions, so that lengths stay what they are. (T, J, 3) -> (T, J, 3)"""
-    direction, length = to_directions(torch.from_numpy(xyz))
-    smooth = torch.from_numpy(np.ascontiguousarray(zero_phase(direction.numpy(), fps), np.float32))
-    return from_directions(make_unit(smooth), length).numpy()
+class Refiner(nn.Module):
+    """P^ = R(p_1 .. p_n). Untrained it changes nothing. Sees ``2 * sum(dilations)`` frames around each, so its cost is linear in time."""
 
+    def __init__(self, channels: int, dilations: tuple[int, ...] = (1, 2, 4)):
+        super().__init__()
+        self.enter = nn.Linear(len(MOVING) * 3 + len(PHASE), channels)
+        self.blocks = nn.ModuleList(Block(channels, dilation) for dilation in dilations)
+        self.leave = nn.Linear(channels, len(MOVING) * 3)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
 
-def join(signs: list[np.ndarray], rest: np.ndarray, fps: float, *, spelled: list[bool], pauses: list[float]) -> tuple[PoseSequence, list[Span]]:
-    """The signs with transitions from rest, between each other and back to rest.
-
-    signs    (T_i, J, 3) each.     spelled (n,) whether unit i continues the spelled word of unit i-1.
-    pauses   (n,) seconds that the last frame of unit i is held: a pause at the end of a sentence.
-    """
-    frames, spans = [], []
-
-    def add(part: np.ndarray, unit: int | None) -> None:
-        start = spans[-1].stop if spans else 0
-        frames.append(part)
-        spans.append(Span(unit, start, start + len(part)))
-
-    add(np.repeat(rest[None], round(STILL * fps), 0), None)
-    for i, sign in enumerate(signs):
-        add(transition(frames[-1][-1], sign[0], fps, spelled[i]), None)
-        add(sign, i)
-        if pauses[i]:
-            add(np.repeat(sign[-1:], round(pauses[i] * fps), 0), None)
-    add(transition(frames[-1][-1], rest, fps), None)
-    add(np.repeat(rest[None], round(STILL * fps), 0), None)
-    return PoseSequence(low_pass(np.concatenate(frames).astype(np.float32), fps), fps), spans
+    def forward(self, direction: Tensor, phase: Tensor, mask: Tensor) -> Tensor:
+        """direction (B, T, J, 3), phase (B, T, 4), mask (B, T) true where a frame is -> the corrected directions"""
+        B, T = mask.shape
+        mask = mask[..., None].float()
+        x = self.enter(torch.cat([direction[:, :, MOVING].reshape(B, T, -1), phase], -1)) * mask
+        for block in self.blocks:
+            x = block(x, mask)
+        turned = self.leave(x).view(B, T, len(MOVING), 3)
+        return make_unit(direction.index_add(2, torch.tensor(MOVING), turned))

@@ -1,159 +1,244 @@
-"""Training SLP-MoE on SLUL's frozen states [paper: Alg. 1's order; ours: the loop] and on rule-made targets (see prosody.py). [ours]
+"""Training SLP-MoE on SLUL's frozen states [paper: Alg. 1's order; ours: the loop], with Eq. 9, on performed sentences.
 
-    python -m signer_lib.experts.training --size nano --seed 1 --out data/checkpoints/slp-moe-nano
+It can be killed at any moment and goes on exactly where it was; ``accelerate launch`` spreads it over processes.
 """
 
 from __future__ import annotations
 
-import argparse
+import hashlib
 import json
-import random
+import math
 import time
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
-from torch import Tensor
+from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, set_seed
+from torch import Tensor, nn
 
 from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
-from signer_lib.errors import run
-from signer_lib.experts.blending import blend, from_directions, to_directions
-from signer_lib.experts.chooser import FEATURES, candidate_features
-from signer_lib.experts.gating import load_balance
-from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_vel
-from signer_lib.experts.model import MoEConfig, SLPMoE, Unit, mixture, places, units_of
-from signer_lib.experts.prosody import MANNERS, letter_tempo, manner
-from signer_lib.language.corpora import read_pairs
-from signer_lib.language.corpus import FOLDER
-from signer_lib.language.slul import GlossSentence, load_slul
-from signer_lib.prior.body import load_body
-from signer_lib.prior.compiler import compile_sign
+from signer_lib.errors import SignerError
+from signer_lib.experts.batching import Batch, collate, make_examples
+from signer_lib.experts.layout import lay_out
+from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, objective
+from signer_lib.experts.model import MoEConfig, SLPMoE
+from signer_lib.experts.offers import Offers
+from signer_lib.files import filling
+from signer_lib.language.slul import load_slul
+from signer_lib.performances.folder import read_split
+from signer_lib.pose.directions import from_directions
 from signer_lib.prior.database import Prior
-from signer_lib.prior.phonology import load_signs
-from signer_lib.progress import progress
+from signer_lib.progress import bar
+from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
+
+WEIGHTED = ("rec", "smooth", "vel", "hand", "duration", "balance")
+JOINTS = slice(0, 50)                       # of the losses; the face follows the rules
+WARM = 0.05                                 # share of the steps
 
 
-@dataclass
-class Pool:
-    """Every gloss's candidates and targets as arrays, so that a batch is an index. G glosses, C candidates, M manners, T frames.
+def moe_config(size: str, changes: list[str] | None = None) -> MoEConfig:
+    """The settings of a size (nano) or a YAML file, with ``changes`` such as "experts=1"."""
+    return load_config(MoEConfig, size if size.endswith((".yaml", ".yml")) else f"slp_moe_{size}", changes)
 
-    direction, length, phi, mask: of the candidates (G, C, ...).   target (G, M, T, J, 3), seconds (G, M): of the performances.
+
+class Objective(nn.Module):
+    """Every term of Eq. 9 for a batch, as this process's share of the sum over all of it."""
+
+    def __init__(self, model: SLPMoE):
+        super().__init__()
+        self.model, self.config = model, model.config
+
+    def forward(self, batch: Batch, counts: dict[str, int], everyone=lambda x: x) -> dict[str, Tensor]:
+        """``counts``: units, boundaries and frames of the whole batch; ``everyone`` sums a tensor over the processes."""
+        model = self.model
+        chosen = model.choose_units(batch.states, batch.context, batch.place, batch.offered.phi, batch.offered.mask)
+        direction, length = model.with_rest(model.blend_units(batch.offered, chosen.gate.w, chosen.pi))
+        way = model.transitions(direction, length, chosen.q, batch.ways)
+        frames, lengths = lay_out(direction, length, way.bend, batch.plan)
+        P, target, mask = self._refined(frames, lengths, batch)
+        n = counts["frames"]
+        ends = (batch.ways.flags[:, 3] > 0) & (batch.holds > 0)
+        holds = ((way.hold + 1e-3).log() - batch.holds.clamp(min=1e-3).log()).abs()[ends].sum() / counts["boundaries"]
+        load = chosen.gate.w.sum(0)
+        total = everyone(load.detach()) / counts["units"]
+        K = self.config.experts
+        return {"rec": loss_rec(P, target, mask, n), "smooth": loss_smooth(P, mask, n), "vel": loss_vel(P, target, mask, n),
+                "hand": loss_hand(P, target, mask, n),
+                "duration": loss_duration(chosen.log_seconds.exp(), batch.seconds, counts["units"]) + holds
+                + loss_duration(way.seconds, batch.way_seconds, counts["boundaries"]),
+                # K sum_k m_k^2 with the gradient of every process's own rows
+                "balance": K * (2 * total * load / counts["units"] - total * load.detach() / counts["units"]).sum()}
+
+    def _refined(self, frames: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame."""
+        of = torch.from_numpy(batch.plan.sentence)
+        sizes = torch.bincount(of)
+        at = torch.arange(len(of)) - torch.cat([sizes.new_zeros(1), sizes.cumsum(0)[:-1]])[of]
+        spread = lambda x: x.new_zeros(len(sizes), int(sizes.max()), *x.shape[1:]).index_put((of, at), x)
+        mask = spread(torch.ones(len(of), dtype=torch.bool))
+        refined = self.model.refine(spread(frames), spread(batch.plan.phase), mask)
+        return from_directions(refined, spread(lengths))[:, :, JOINTS], spread(batch.target)[:, :, JOINTS], mask
+
+
+class Training:
+    """One training of SLP-MoE on a data folder: ``run()`` does all of it; ``step()`` one step, and returns its losses.
+
+    The state is one file in ``out``, written every ``log_steps``; whoever starts the same training again goes on from it.
     """
 
-    index: dict[str, int]
-    direction: Tensor
-    length: Tensor
-    phi: Tensor
-    mask: Tensor
-    target: Tensor
-    seconds: Tensor
+    def __init__(self, config: MoEConfig, data: Path, out: Path, seed: int, minutes: float | None = None, slul: Path | None = None):
+        self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
+        if (self.out / "training.json").is_file():
+            raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
+        # on the CPU, where the tables of indices are made; what an ablation leaves out has no gradient
+        self.accelerator = Accelerator(device_placement=False, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+        performed = {split: read_split(self.data, split) for split in ("train", "dev")}
+        if self.accelerator.is_main_process:
+            with filling(self.out):                 # an unwritable folder is told now
+                pass
+        self.offers = Offers(Prior.load(self.data / "pools" / "prior"), config.frames)
+        reader = load_slul(slul)
+        (self.train, unread), (self.dev, _) = (make_examples(performed[split], reader, self.offers) for split in ("train", "dev"))
+        if len(self.train) < config.batch_size or not self.dev:
+            raise SignerError(f"{self.data}: SLUL reads {len(self.train)} training and {len(self.dev)} dev sentences as they are glossed, "
+                              f"fewer than a batch of {config.batch_size}: use a smaller batch_size, or another SLUL")
+        if config.batch_size < self.accelerator.num_processes:
+            raise SignerError(f"a batch of {config.batch_size} sentences cannot be cut into {self.accelerator.num_processes}: use fewer processes")
+        set_seed(seed)                              # after SLUL, so that the first weights do not depend on how it is loaded
+        model, known = SLPMoE(self.train[0].states.shape[1], config), sorted({name for e in self.train for name in e.names})
+        phi, self.most = torch.cat([self.offers[name].phi for name in known]), max(len(self.offers[name].phi) for name in known)
+        model.phi_mean.copy_(phi.mean(0)), model.phi_std.copy_(phi.std(0).clamp(min=1e-3))
+        optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.01)
+        self.objective, self.optimizer = self.accelerator.prepare(Objective(model), optimizer)
+        self.model = self.accelerator.unwrap_model(self.objective).model
+        self.best: dict[str, Tensor] = {}
+        self.sums: dict[str, float] = defaultdict(float)
+        self.state = {"step": 0, "steps": config.steps, "seconds": 0.0, "best": math.inf, "best_step": 0, "log": []}
+        self.settings = asdict(config) | {"seed": seed, "data": self.data.name, "sentences": len(self.train), "sentences_read_otherwise": unread,
+                                          "minutes": minutes, "slul": Path(slul).name if slul else "slul-nano",
+                                          "poses_sha256": _digest(e.xyz for e in self.train)}
+        self._resume()
+
+    def batch(self, k: int) -> tuple[Batch, dict[str, int]]:
+        """This process's rows of step k, and the sizes of the whole batch; which rows, and which candidates are offered, follows from the seed."""
+        per, size = len(self.train) // self.config.batch_size, self.config.batch_size
+        order = np.random.default_rng([self.seed, k // per]).permutation(len(self.train))
+        rows = order[k % per * size:(k % per + 1) * size]
+        rng, share = np.random.default_rng([self.seed, 1, k]), self.accelerator.num_processes
+        kept = [torch.from_numpy(rng.random((len(self.train[row].names), self.most)) >= self.config.candidates_dropped) for row in rows]
+        mine = slice(self.accelerator.process_index, None, share)
+        found = collate([self.train[row] for row in rows[mine]], self.offers)
+        few = torch.cat(kept[mine])[:, :found.offered.mask.shape[1]] & found.offered.mask
+        found.offered.mask.copy_(torch.where(few.any(1, keepdim=True), few, found.offered.mask))
+        examples = [self.train[row] for row in rows]
+        return found, {"units": sum(len(e.names) for e in examples), "boundaries": sum(len(e.names) + 1 for e in examples),
+                       "frames": sum(len(e.xyz) for e in examples)}
+
+    def step(self) -> dict[str, float]:
+        """One step; -> each term's value over the whole batch."""
+        start, k = time.monotonic(), self.state["step"]
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(k)
+        batch, counts = self.batch(k)
+        self.objective.train()
+        terms = self.objective(batch, counts, lambda x: self.accelerator.reduce(x, "sum"))
+        whole = objective(terms, self._weights)
+        self.accelerator.backward(whole["total"] * self.accelerator.num_processes)                     # DDP takes the mean
+        self.accelerator.clip_grad_norm_(self.objective.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        summed = self.accelerator.reduce(torch.stack([value.detach() for value in whole.values()]), "sum").tolist()
+        self.state["step"] += 1
+        self.state["seconds"] += time.monotonic() - start
+        return dict(zip(whole, summed))
+
+    @torch.inference_mode()
+    def evaluate(self) -> dict[str, float]:
+        """The terms over dev, and the load of each expert."""
+        self.objective.eval()
+        sums: dict[str, float] = defaultdict(float)
+        chunks = [self.dev[i:i + 32] for i in range(0, len(self.dev), 32)]
+        load = torch.zeros(self.config.experts)
+        for chunk in chunks:
+            batch = collate(chunk, self.offers)
+            for name, value in objective(Objective(self.model)(batch, batch.sizes), self._weights).items():
+                sums[name] += value.item() * len(chunk) / len(self.dev)
+            load += self.model.G(self.model.Q(batch.states, batch.context, batch.place)).w.sum(0)
+        return {f"dev_{name}": round(value, 5) for name, value in sums.items()} | {"load": [round(x, 3) for x in (load / load.sum()).tolist()]}
+
+    def run(self) -> SLPMoE:
+        """Trains to the end; writes the weights that were best on dev. -> SLPMoE"""
+        state = self.state
+        with bar(f"slp-moe, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
+            while state["step"] < state["steps"]:
+                terms = self.step()
+                if not math.isfinite(terms["total"]):
+                    raise SignerError(f"the loss is {terms['total']} at step {state['step']}: train again with a lower learning_rate")
+                for name, value in terms.items():
+                    self.sums[name] += value
+                tick(terms["total"])
+                if self.minutes and state["step"] == 20:
+                    state["steps"] = broadcast_object_list([min(state["steps"], max(21, round(20 * self.minutes * 60 / state["seconds"])))])[0]
+                if state["step"] % self.config.log_steps == 0 or state["step"] == state["steps"]:
+                    self._log()
+        self.model.load_state_dict(self.best)
+        if self.accelerator.is_main_process:
+            done = {"best_step": state["best_step"], "seconds": round(state["seconds"], 1), "processes": self.accelerator.num_processes}
+            save_trained(self.model, self.out, state["log"], self.settings | done)
+            self._state_file.unlink(missing_ok=True)
+        return self.model.eval()
+
+    def _log(self) -> None:
+        done = self.state["step"] - (self.state["log"][-1]["step"] if self.state["log"] else 0)
+        dev = self.evaluate()
+        line = {"step": self.state["step"]} | {name: round(value / done, 5) for name, value in self.sums.items()} | dev
+        self.sums.clear()
+        self.state["log"].append(line | {"seconds": round(self.state["seconds"], 1)})
+        if dev["dev_total"] < self.state["best"]:
+            self.state |= {"best": dev["dev_total"], "best_step": self.state["step"]}
+            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+        if self.accelerator.is_main_process:
+            print(json.dumps(self.state["log"][-1]), flush=True)
+            tensors, numbers = optimizer_tensors(self.optimizer)
+            save_state(self._state_file, {"weights": self.model.state_dict(), "best": self.best, "optimizer": tensors},
+                       {"state": self.state, "optimizer": numbers, "settings": self.settings})
+
+    # --- going on after a stop ---------------------------------------------------------------------------------------
+    @property
+    def _state_file(self) -> Path:
+        return self.out / "training_state.safetensors"
+
+    def _resume(self) -> None:
+        if not self._state_file.is_file():
+            return
+        modules, told = load_state(self._state_file)
+        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
+            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
+                              f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
+        self.model.load_state_dict(modules["weights"])
+        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
+        self.best, self.state = modules["best"], told["state"]
+        if self.accelerator.is_main_process:
+            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)
+
+    @property
+    def _weights(self) -> dict[str, float]:
+        return {name: getattr(self.config, f"weight_{name}") for name in WEIGHTED}
+
+    def _rate(self, k: int) -> float:
+        """Linear warm-up, then half a cosine down to 0."""
+        warm = max(1, round(WARM * self.state["steps"]))
+        if k < warm:
+            return self.config.learning_rate * (k + 1) / warm
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * min((k - warm) / max(self.state["steps"] - warm, 1), 1.0)))
 
 
-def make_pool(prior: Prior, frames: int) -> Pool:
-    """Candidates from the prior; targets compiled in manners the prior does not hold (a letter's only differs in time)."""
-    body, signs, names = load_body(), load_signs(), list(prior.glosses)
-    most = max(len(prior.candidates(name)) for name in names)
-    poses = np.zeros((len(names), most, frames, 70, 3), np.float32)
-    phi, mask = np.zeros((len(names), most, len(FEATURES)), np.float32), np.zeros((len(names), most), bool)
-    target, seconds = np.zeros((len(names), len(MANNERS), frames, 70, 3), np.float32), np.ones((len(names), len(MANNERS)), np.float32)
-    for g, name in enumerate(progress(names, "targets")):
-        for c, offered in enumerate(prior.candidates(name)):
-            poses[g, c], mask[g, c] = offered.poses.stretch(frames).xyz, True
-            phi[g, c] = candidate_features(offered.poses, offered.source == "recording")
-        for m, variant in enumerate(MANNERS.values()):
-            done = compile_sign(signs[name], body, variant) if name in signs else prior.candidates(name)[0].poses
-            target[g, m], seconds[g, m] = done.stretch(frames).xyz, done.duration
-    poses[~mask] = poses[:, :1].repeat(most, 1)[~mask]
-    direction, length = to_directions(torch.from_numpy(poses))
-    return Pool({name: g for g, name in enumerate(names)}, direction, length, *map(torch.from_numpy, (phi, mask, target, seconds)))
-
-
-@dataclass
-class Examples:
-    """N units of the corpus with their states and what is asked of them."""
-
-    states: Tensor
-    context: Tensor
-    place: Tensor
-    gloss: Tensor
-    manner: Tensor
-    tempo: Tensor
-
-
-def make_examples(sentences: list[GlossSentence], prior: Prior, pool: Pool) -> Examples:
-    rows: list[tuple] = []
-    for sentence in sentences:
-        for unit in units_of(sentence.glosses, prior):
-            rows.append((sentence.states[unit.gloss], sentence.context, *_asked(unit, sentence.glosses, pool)))
-    states, context, units, gloss, manners, tempo = zip(*rows)
-    return Examples(torch.stack(states), torch.stack(context), places(list(units)), torch.tensor(gloss), torch.tensor(manners), torch.tensor(tempo))
-
-
-def _asked(unit: Unit, glosses: list[str], pool: Pool) -> tuple[Unit, int, int, float]:
-    if unit.of:
-        return unit, pool.index[unit.name], list(MANNERS).index("even"), letter_tempo(unit.letter, unit.of)
-    return unit, pool.index[unit.name], list(MANNERS).index(manner(glosses, unit.gloss)), 1.0
-
-
-def step(model: SLPMoE, pool: Pool, examples: Examples, rows: Tensor, config: MoEConfig) -> dict[str, Tensor]:
-    """All terms of the objective for a batch of units, by name; ``total`` is their weighted sum."""
-    g, m = examples.gloss[rows], examples.manner[rows]
-    w, pi = model(examples.states[rows], examples.context[rows], examples.place[rows], pool.phi[g], pool.mask[g])
-    weight = mixture(w, pi)
-    P = from_directions(*blend(pool.direction[g], pool.length[g], weight))
-    target = pool.target[g, m]
-    log_seconds = (weight * pool.phi[g][..., 0]).sum(-1)
-    terms = {"rec": loss_rec(P, target), "vel": loss_vel(P, target), "hand": loss_hand(P, target),
-             "duration": loss_duration(log_seconds.exp(), pool.seconds[g, m] * examples.tempo[rows]), "balance": load_balance(w)}
-    terms["total"] = (terms["rec"] + config.weight_velocity * terms["vel"] + config.weight_hand * terms["hand"]
-                      + config.weight_duration * terms["duration"] + config.weight_balance * terms["balance"])
-    return terms
-
-
-def train(config: MoEConfig, out: Path, seed: int, sentences: int = 1500) -> SLPMoE:
-    """Trains on the states of ``sentences`` corpus sentences; writes weights, log and settings to ``out``."""
-    set_seed(seed)
-    accelerator, slul, prior = Accelerator(cpu=True), load_slul(), Prior.open()      # nano: a few minutes on a CPU
-    texts = [text for text, _ in random.Random(seed).sample(read_pairs(FOLDER, "train"), sentences)]
-    found = slul.translate(texts, beams=1)
-    pool = make_pool(prior, config.frames)
-    held, kept = make_examples(found[:sentences // 10], prior, pool), make_examples(found[sentences // 10:], prior, pool)
-    model = SLPMoE(kept.states.shape[1], config)
-    offered = pool.phi[pool.mask]
-    model.phi_mean.copy_(offered.mean(0)), model.phi_std.copy_(offered.std(0).clamp(min=1e-3))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    log, start = [], time.monotonic()
-    for k in progress(range(config.steps), "slp-moe"):
-        terms = step(model, pool, kept, torch.randint(len(kept.gloss), (config.batch_size,)), config)
-        accelerator.backward(terms["total"])
-        optimizer.step(), schedule.step(), optimizer.zero_grad()
-        if (k + 1) % 100 == 0:
-            with torch.inference_mode():
-                rows = torch.arange(len(held.gloss))
-                held_out = {f"held_{name}": value for name, value in step(model, pool, held, rows, config).items()}
-                load = model.G(model.Q(held.states, held.context, held.place)).mean(0)
-            line = {name: round(v.item(), 4) for name, v in (terms | held_out).items()}
-            log.append({"step": k + 1, **line, "load": [round(x, 3) for x in load.tolist()], "minutes": round((time.monotonic() - start) / 60, 2)})
-            print(json.dumps(log[-1]), flush=True)
-    save_trained(accelerator.unwrap_model(model), out, log, asdict(config) | {"seed": seed, "sentences": sentences})
-    return model
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="nano", help="a preset slp_moe_SIZE, or a YAML file")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    size = args.size if args.size.endswith(".yaml") else f"slp_moe_{args.size}"
-    train(load_config(MoEConfig, size), args.out, args.seed)
-
-
-if __name__ == "__main__":
-    run(main)
+def _digest(poses) -> str:
+    found = hashlib.sha256()
+    for xyz in poses:
+        found.update(xyz.numpy().tobytes())
+    return found.hexdigest()[:16]

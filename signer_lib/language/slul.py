@@ -11,35 +11,17 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, LogitsProcessor, LogitsProcessorList, T5Config, T5ForConditionalGeneration
-from transformers.modeling_outputs import BaseModelOutput
+from transformers import AutoConfig, AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
 from signer_lib.errors import SignerError
 from signer_lib.language.losses import mean_pool
+from signer_lib.language.search import Hypothesis, beam_search
 from signer_lib.language.tokenizer import MODES, SLOTS, SPELLED, WORD, Encoded, SignTokenizer, check_text, language_tag, sentences
 
 BATCH = 64  # sentences decoded together
 CERTAIN = 6.0  # nats by which a part must beat the whole text to count as what is asked for; between plain sentences and prompts of train and dev
-
-
-class OnlyGlosses(LogitsProcessor):
-    """Pieces of spoken words are never written; a slot as often as it stands in the text, and no other slot at all. [ours]"""
-
-    def __init__(self, glosses: Tensor, slots: Tensor, held: Tensor):
-        """glosses (G,) the token ids of a gloss sentence; slots (S,) those of the slots; held (B * beams, S) how often each stands in the text."""
-        self.glosses, self.slots, self.held = glosses, slots, held
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        kept = scores[:, self.glosses].log_softmax(-1)  # p(g_t | g_<t, H) of Eq. 2 is over glosses
-        scores = torch.full_like(scores, float("-inf")).index_copy_(1, self.glosses, kept)
-        if self.held.any():
-            written = (input_ids[:, :, None] == self.slots).sum(1)
-            scores[:, self.slots] = scores[:, self.slots].masked_fill(written >= self.held, float("-inf"))
-        else:
-            scores[:, self.slots] = float("-inf")
-        return scores
 
 
 @dataclass
@@ -61,9 +43,9 @@ class GlossSentence:
 
 
 class SLUL:
-    """Text or prompt -> glosses and states. ``understand`` is the whole stage; ``asked``, ``encode`` and ``states`` are its steps.
+    """Text or prompt -> glosses and states. ``understand`` is the whole stage; ``asked``, ``encode`` and ``search`` are its steps.
 
-    ``glosses`` (G,) are the ids of the tokens that may stand in a gloss sentence: glosses, slots and the end.
+    ``glosses`` (G,) are the ids of the tokens that may stand in a gloss sentence: glosses, slots and the end; ``slots`` (G,) marks the slots.
     ``pointer`` [ours] marks the words of a prompt that are to be signed; None for a model that was trained without prompts.
     """
 
@@ -72,6 +54,7 @@ class SLUL:
         fast = tokenizer.fast
         added = fast.added_tokens_decoder.items()
         self.glosses = torch.tensor([i for i, token in added if not token.special or token.content in (*SLOTS, fast.eos_token)])
+        self.slots = torch.isin(self.glosses, torch.tensor(fast.convert_tokens_to_ids(SLOTS)))
 
     @classmethod
     def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict, prompts: bool = False) -> SLUL:
@@ -205,38 +188,33 @@ class SLUL:
             found |= zip(rows, self._translate([texts[row] for row in rows], beams))
         return [found[i] for i in range(len(texts))]
 
+    def search(self, H: Tensor, batch: dict[str, Tensor], beams: int) -> tuple[list[list[Hypothesis]], Tensor]:
+        """The best gloss sentences of each text by beam search, and the states they were chosen from; see ``beam_search``. [ours: the search]
+
+        Pieces of spoken words are never written; a slot as often as it stands in the text, and no other slot at all.
+        """
+        glosses = self.glosses.to(self.device)
+        held = (batch["input_ids"][:, :, None] == glosses).sum(1)  # (B, G)
+        left = torch.where(self.slots.to(self.device), held, torch.inf)
+        longest, length_penalty = self.settings["max_glosses"], self.settings["length_penalty"]
+        return beam_search(self.model, H, batch["attention_mask"], glosses, left, beams, longest, length_penalty)
+
     @torch.inference_mode()
     def _translate(self, texts: list[str], beams: int | None) -> list[GlossSentence]:
-        """One batch, decoded by beam search over glosses and the texts' own slots. [ours: the search]"""
+        """One batch."""
         encoded = [self.tokenizer.encode_words(text) for text in texts]
         batch = self.batch(encoded)
         H = self.encode(batch)
-        beams = beams or self.settings["beams"]
-        slots = torch.tensor(self.tokenizer.fast.convert_tokens_to_ids(SLOTS), device=self.device)
-        held = (batch["input_ids"][:, :, None] == slots).sum(1).repeat_interleave(beams, 0)
-        found = self.model.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=H),
-            attention_mask=batch["attention_mask"],
-            num_beams=beams,
-            length_penalty=self.settings["length_penalty"],
-            logits_processor=LogitsProcessorList([OnlyGlosses(self.glosses.to(self.device), slots, held)]),
-            max_new_tokens=self.settings["max_glosses"],
-            do_sample=False,
-        )
-        states, context = self.states(H, batch["attention_mask"], found), mean_pool(H, batch["attention_mask"])
-        ends = (self.model.config.eos_token_id, self.model.config.pad_token_id)
-        out = []
-        for row, (text, e) in enumerate(zip(texts, encoded)):
-            ids = found[row, 1:].tolist()  # without the start token
-            keep = [k for k, i in enumerate(ids) if i not in ends]
-            glosses = self.tokenizer.show(self.tokenizer.fast.convert_ids_to_tokens([ids[k] for k in keep]), e.words)
+        found, states = self.search(H, batch, beams or self.settings["beams"])
+        context, states = mean_pool(H, batch["attention_mask"]).float().cpu(), states.float().cpu()
+        fast, out = self.tokenizer.fast, []
+        for row, (text, e, (best, *_)) in enumerate(zip(texts, encoded, found)):
+            tokens = fast.convert_ids_to_tokens(self.glosses[best.glosses].tolist())
+            signed = len(tokens) - (tokens[-1] == fast.eos_token)
+            glosses = self.tokenizer.show(tokens[:signed], e.words)
             unsigned = [word for word in e.words if SPELLED + word not in glosses]
-            out.append(GlossSentence(text, glosses, states[row, keep].float().cpu(), context[row].float().cpu(), unsigned))
+            out.append(GlossSentence(text, glosses, states[best.places[:signed]], context[row], unsigned))
         return out
-
-    def states(self, H: Tensor, mask: Tensor, tokens: Tensor) -> Tensor:
-        """s_i of Eq. 6 [ours: which state]: the decoder's last states over ``tokens`` (B, 1+n); row k emits token k+1. -> (B, n, d)"""
-        return self.model.decoder(input_ids=tokens[:, :-1], encoder_hidden_states=H, encoder_attention_mask=mask).last_hidden_state
 
 
 def load_slul(folder: Path | str | None = None, device: str = "cpu") -> SLUL:

@@ -49,6 +49,15 @@ class Skeleton:
         return tuple((self.parents[joint], joint) for joint in self.order if self.parents[joint] >= 0)
 
     @cached_property
+    def chains(self) -> np.ndarray:
+        """(J, J) float32: 1 where the bone that ends in the column's joint lies on the way from the root to the row's joint."""
+        chains = np.eye(len(self), dtype=np.float32)
+        for joint in self.order:
+            if self.parents[joint] >= 0:
+                chains[joint] += chains[self.parents[joint]]
+        return chains
+
+    @cached_property
     def mirror(self) -> np.ndarray:
         """(J,) for each joint the joint on the other side of the body."""
         swap = {"l_": "r_", "r_": "l_"}

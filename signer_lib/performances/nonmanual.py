@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from signer_lib.experts.refinement import Span
+from signer_lib.performances.units import Span
 from signer_lib.pose import PoseSequence
 from signer_lib.prior.nonmanual import Tracks, apply, measure, sentence_tracks, still
 

@@ -1,21 +1,26 @@
-"""How a sign is performed in its sentence: the targets of the nano training, made by rule. [ours]
+"""How a sign is performed in its sentence, by rule. [ours]
 
 Real signers shorten pronouns, lengthen the last sign of a sentence and stress negation and question words; those are the tendencies
-that these rules caricature so that the gate has something to learn before recordings of several signers stand behind it. A result
-on these targets says nothing about real signing.
+that these rules caricature, so that the gate has something to learn. A result on them says nothing about real signing.
 """
 
 from __future__ import annotations
 
-from signer_lib.prior.compiler import Variant
+from dataclasses import dataclass
 
 STRESSED = {"NOT", "CANNOT", "NEVER", "WHO", "WHAT", "WHERE", "WHEN", "WHY", "HOW", "WHICH", "VERY", "MUST", "NO"}
-MANNERS = {
-    "light": Variant("light", speed=1.35, size=0.65, raise_=-0.05),
-    "even": Variant("even"),
-    "stressed": Variant("stressed", speed=0.95, size=1.3, raise_=0.04),
-    "final": Variant("final", speed=0.78, size=1.05),
-}
+UNSTRESSED = {"AND", "OR", "FROM", "WITH"}
+
+
+@dataclass(frozen=True)
+class Manner:
+    """``speed`` and ``size`` multiply those of the citation form."""
+
+    speed: float = 1.0
+    size: float = 1.0
+
+
+MANNERS = {"light": Manner(1.35, 0.75), "even": Manner(), "stressed": Manner(0.9, 1.2), "final": Manner(0.75, 1.05)}
 
 
 def manner(glosses: list[str], index: int) -> str:
@@ -25,9 +30,7 @@ def manner(glosses: list[str], index: int) -> str:
         return "stressed"
     if index == len(glosses) - 1:
         return "final"
-    if gloss.startswith(("IX-", "POSS-")) or gloss in ("AND", "OR", "FROM", "WITH"):
-        return "light"
-    return "even"
+    return "light" if gloss.startswith(("IX-", "POSS-")) or gloss in UNSTRESSED else "even"
 
 
 def letter_tempo(letter: int, of: int) -> float:

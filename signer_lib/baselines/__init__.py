@@ -1,0 +1,1 @@
+"""What one would do without the method: floors, stitching, pose regression."""

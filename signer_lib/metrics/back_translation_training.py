@@ -1,0 +1,317 @@
+"""Training a back-translation on a data folder: a short loop on accelerate that can be killed at any moment and goes on exactly. [ours]"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, set_seed
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, ctc_loss
+
+from signer_lib.checkpoint import save_trained
+from signer_lib.config import load_config
+from signer_lib.errors import SignerError
+from signer_lib.files import filling
+from signer_lib.metrics.back_translation import BLANK, BackTranslation, settings_of
+from signer_lib.metrics.back_translation_batching import Batch, Batches
+from signer_lib.metrics.pieces import PAD, Pieces
+from signer_lib.metrics.pose_reader import Reader, Size
+from signer_lib.pose.formats.folder import PoseFolder, read_folder
+from signer_lib.progress import bar
+from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
+
+TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
+SHOWN = ("bleu4", "rouge", "chrf", "wer", "bleu4_glosses")
+STATE = "training_state.safetensors"
+
+
+@dataclass
+class BackTranslationConfig:
+    """A preset of ``signer_lib/presets/back_translation_*.yaml``; the comments there say what each value is for."""
+
+    model: dict
+    vocabulary: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    clip: float
+    label_smoothing: float
+    weight_ctc: float
+    weight_text: float
+    slowest: float
+    fastest: float
+    rotate: float
+    scale: float
+    shift: float
+    jitter: float
+    drop_frames: float
+    drop_parts: float
+    average: float
+    patience: int
+    log_steps: int
+    max_pieces: int
+    precision: str
+
+    def __post_init__(self):
+        if self.precision not in (known := ("auto", "fp32", "bf16")):
+            raise SignerError(f"precision must be one of {', '.join(known)}, not '{self.precision}'")
+        for key in ("label_smoothing", "drop_frames", "drop_parts", "average"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise SignerError(f"{key} must be from 0 to 1, not {getattr(self, key)}")
+        for key in ("weight_ctc", "weight_text", "warmup_steps", "weight_decay", "rotate", "scale", "shift", "jitter", "patience"):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
+        for key in ("vocabulary", "epochs", "batch_size", "learning_rate", "clip", "slowest", "log_steps", "max_pieces"):
+            if not getattr(self, key) > 0:
+                raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
+        if self.fastest < self.slowest:
+            raise SignerError(f"fastest must be at least slowest, {self.slowest}, not {self.fastest}")
+        if wrong := sorted(set(self.model) ^ {f.name for f in fields(Size)}):
+            raise SignerError(f"model: '{wrong[0]}' is missing or unknown: the keys are {', '.join(f.name for f in fields(Size))}")
+        if self.model["width"] % (2 * self.model["heads"]):
+            raise SignerError(f"model: width {self.model['width']} cannot be shared among {self.model['heads']} heads of even width")
+
+
+def back_translation_config(size: str, changes: list[str] | None = None) -> BackTranslationConfig:
+    """The settings of a size (nano, base) or a YAML file, with ``changes`` such as "weight_ctc=0.5"."""
+    return load_config(BackTranslationConfig, size if size.endswith((".yaml", ".yml")) else f"back_translation_{size}", changes)
+
+
+def precision(asked: str) -> str:
+    """In accelerate's words. "auto" is "bf16" where the hardware is faster with it (a GPU, a CPU with AMX), else "no", which is fp32."""
+    gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    fast = gpu or torch.cpu.get_capabilities().get("amx_bf16", False)
+    return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
+
+
+def learning_rate(config: BackTranslationConfig, step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(steps - config.warmup_steps, 1)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def new_back_translation(config: BackTranslationConfig, data: PoseFolder) -> BackTranslation:
+    """An untrained reader for the data's skeleton, glosses and words."""
+    pieces = Pieces.train(data.texts, data.glosses, config.vocabulary)
+    settings = settings_of(Size(**config.model), data.fps, data.skeleton, data.poses, config.max_pieces)
+    model = BackTranslation.new(pieces, sorted({unit for units in data.glosses for unit in units}), settings)
+    model.net.frames.fit(data.poses)
+    return model
+
+
+class Objective(nn.Module):
+    """w_ctc CTC + w_text cross-entropy; each is a sum over the rows at hand by the whole batch's glosses or pieces."""
+
+    def __init__(self, net: Reader, config: BackTranslationConfig):
+        super().__init__()
+        self.net, self.smoothing, self.weights = net, config.label_smoothing, {"ctc": config.weight_ctc, "text": config.weight_text}
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        H, over = self.net.encode(batch.x, batch.lengths)
+        ctc = ctc_loss(self.net.spot(H).transpose(0, 1), batch.glosses, (~over).sum(1), batch.gloss_lengths, BLANK, "sum", zero_infinity=True)
+        logits = self.net.say(batch.told, H, over).float()
+        text = cross_entropy(logits.flatten(0, 1), batch.pieces.flatten(), ignore_index=PAD, reduction="sum", label_smoothing=self.smoothing)
+        return {"ctc": ctc / batch.units, "text": text / batch.said}
+
+    def total(self, terms: dict):
+        return sum(self.weights[name] * value for name, value in terms.items())
+
+
+class Training:
+    """One training: ``run()`` does all of it; ``step()`` one step, and returns its losses.
+
+    The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
+    """
+
+    def __init__(self, config: BackTranslationConfig, data: Path, out: Path, seed: int, minutes: float | None = None):
+        self.config, self.out, self.seed, self.minutes = config, Path(out), seed, minutes
+        if (self.out / "training.json").is_file():
+            raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
+        train, self.dev = (_checked(Path(data), split) for split in ("train", "dev"))
+        if train.poses[0].shape[1] != self.dev.poses[0].shape[1] or train.fps != self.dev.fps:
+            raise SignerError(f"{data}: train and dev differ in their joints ({train.poses[0].shape[1]}, {self.dev.poses[0].shape[1]}) "
+                              f"or frame rates ({train.fps}, {self.dev.fps}); make them alike")
+        self.accelerator = Accelerator(mixed_precision=precision(config.precision))
+        set_seed(seed)
+        self.model = new_back_translation(config, train)
+        if self.accelerator.is_main_process:
+            with filling(self.out):         # an unwritable folder is told now
+                pass
+        self.batches = Batches(self.model, train, config, seed)
+        if (fewest := len(train.poses) // len(self.batches)) < self.accelerator.num_processes:
+            raise SignerError(f"{fewest} sentences of a batch cannot be shared among {self.accelerator.num_processes} processes: use fewer")
+        averaged = copy.deepcopy(self.model.net).to(self.accelerator.device).requires_grad_(False).eval()
+        self.averaged = BackTranslation(averaged, self.model.pieces, self.model.glosses, self.model.settings)
+        objective = Objective(self.model.net, config)
+        optimizer = torch.optim.AdamW(objective.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
+        self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
+        self.inner = self.accelerator.unwrap_model(self.objective)
+        self.best: dict[str, Tensor] = {}
+        self.sums: dict[str, float] = defaultdict(float)
+        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best": [-1.0, 0.0], "best_epoch": 0, "log": []}
+        self.settings = asdict(config) | {"seed": seed, "data": Path(data).resolve().name, "sentences": len(train.poses),
+                                          "joints": train.poses[0].shape[1], "fps": train.fps, "glosses": len(self.model.glosses),
+                                          "data_sha256": _sha256(train), "minutes": minutes}
+        self._resume()
+
+    # --- one step ----------------------------------------------------------------------------------------------------
+    def step(self) -> dict[str, float]:
+        """One step on the whole batch, over all processes; -> each term's value over the whole batch."""
+        start, k, rank, processes = time.monotonic(), self.state["step"], self.accelerator.process_index, self.accelerator.num_processes
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, k, self.state["steps"])
+        torch.manual_seed((self.seed * 1_000_003 + k) * processes + rank)                               # dropout's, so that resuming is exact
+        self.objective.train()
+        terms = self.objective(self.batches.batch(k, rank, processes).to(self.accelerator.device))
+        self.accelerator.backward(self.inner.total(terms) * processes)                                  # DDP takes the mean
+        self.accelerator.clip_grad_norm_(self.objective.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._average()
+        summed = self.accelerator.reduce(torch.stack([value.detach() for value in terms.values()]), "sum").tolist()
+        found = dict(zip(terms, summed))
+        found["total"] = self.inner.total(found)
+        self.state["step"] += 1
+        self.state["seconds"] += time.monotonic() - start
+        return found
+
+    def _average(self) -> None:
+        """The weights' running mean, which is what is scored and kept: late weights count more, early ones soon nothing."""
+        keep = min(self.config.average, (1 + self.state["step"]) / (10 + self.state["step"]))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.net.parameters()), list(self.inner.net.parameters()), 1 - keep)
+
+    # --- the whole ---------------------------------------------------------------------------------------------------
+    def run(self) -> BackTranslation:
+        """Trains to the end, or until ``patience`` epochs brought no better dev score; writes the best epoch's averaged weights."""
+        state, epoch = self.state, len(self.batches)
+        with bar(f"back-translation, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
+            while state["step"] < state["steps"] and not state.get("stopped"):
+                terms = self.step()
+                for name, value in terms.items():
+                    self.sums[name] += value
+                k = state["step"]
+                if not math.isfinite(terms["total"]):
+                    raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
+                if self.minutes and k in TIMED:
+                    self._timed(k)
+                if k % self.config.log_steps == 0 or k % epoch == 0 or k == state["steps"]:
+                    self._log(k)
+                if k % epoch == 0 or k == state["steps"]:
+                    self._score(-(-k // epoch))
+                    self._save()
+                elif k % (10 * self.config.log_steps) == 0:
+                    self._save()
+                tick(terms["total"])
+        self.accelerator.wait_for_everyone()
+        self.averaged.net.load_state_dict(self.best)
+        if self.accelerator.is_main_process:
+            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), "best_epoch": state["best_epoch"],
+                    "processes": self.accelerator.num_processes, "mixed_precision": self.accelerator.mixed_precision}
+            save_trained(self.averaged, self.out, state["log"], self.settings | done)
+            (self.out / STATE).unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
+        return self.averaged
+
+    def _timed(self, k: int) -> None:
+        """``minutes`` become a number of steps, once and for all, from the time that twenty steps took."""
+        if k == TIMED[0]:
+            self.state["timed_from"] = self.state["seconds"]
+        else:
+            pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
+            self.state["steps"] = self._agree(max(TIMED[1], round(60 * self.minutes / pace)))
+
+    def _log(self, k: int) -> None:
+        since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
+        line = {"step": k, "epoch": round(k / len(self.batches), 3), "lr": round(self.optimizer.param_groups[0]["lr"], 6),
+                **{name: round(value / since, 6) for name, value in self.sums.items()}, "minutes": round(self.state["seconds"] / 60, 2)}
+        self.sums.clear()
+        self._write(line)
+
+    def _score(self, epoch: int) -> None:
+        """The averaged weights' reading of dev: the text's BLEU-4 ranks, then the glosses' WER."""
+        scores = self.averaged.scores(self.dev.poses, self.dev.texts, self.dev.glosses) if self.accelerator.is_main_process else None
+        scores = self._agree(scores)
+        self._write({"step": self.state["step"], "epoch": epoch, **{f"dev_{key}": round(scores[key], 2) for key in SHOWN}})
+        rank = [scores["bleu4"], -scores["wer"]]        # where no four words are right yet, fewer wrong glosses are better
+        if self.state["best"] < rank or not self.best:
+            self.state |= {"best": rank, "best_epoch": epoch}
+            self.best = {name: value.clone() for name, value in self.averaged.net.state_dict().items()}
+        elif epoch - self.state["best_epoch"] >= self.config.patience:
+            self.state["stopped"] = True
+
+    def _agree(self, value):
+        """What the main process says, on all."""
+        return broadcast_object_list([value])[0]
+
+    def _write(self, line: dict) -> None:
+        self.state["log"].append(line)
+        if self.accelerator.is_main_process:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+            if "dev_bleu4" in line:
+                print(json.dumps(line), flush=True)
+
+    # --- going on after a stop ---------------------------------------------------------------------------------------
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        tensors, numbers = optimizer_tensors(self.optimizer)
+        modules = {"weights": self.inner.net.state_dict(), "averaged": self.averaged.net.state_dict(), "best": self.best, "optimizer": tensors}
+        save_state(self.out / STATE, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
+
+    def _resume(self) -> None:
+        if not (self.out / STATE).is_file():
+            if self.accelerator.is_main_process:
+                (self.out / "log.jsonl").unlink(missing_ok=True)
+            return
+        modules, told = load_state(self.out / STATE)
+        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
+            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
+                              f"{self.settings[other[0]]}): choose another --out, or delete {self.out / STATE} to start again")
+        self.inner.net.load_state_dict(modules["weights"]), self.averaged.net.load_state_dict(modules["averaged"])
+        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
+        self.best, self.state = modules.get("best", {}), told["state"]
+        if self.accelerator.is_main_process:
+            (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.state["log"]), encoding="utf-8")
+            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)
+
+
+def train(data: Path, out: Path, size: str = "nano", seed: int = 1, minutes: float | None = None, set: list[str] | None = None) -> Training:
+    """Train a back-translation on the folder ``data`` (train and dev; see ``pose.formats.folder``), leave it in ``out``; -> the finished training."""
+    training = Training(back_translation_config(size, set), data, out, seed, minutes)
+    training.run()
+    return training
+
+
+def _checked(data: Path, split: str) -> PoseFolder:
+    """A split that has sentences, all of them with frames."""
+    found = read_folder(data, split)
+    if not found.poses:
+        raise SignerError(f"{data} has no sentences in its {split} split: add some")
+    if empty := [name for name, xyz in zip(found.names, found.poses) if not len(xyz)]:
+        raise SignerError(f"{data}: {empty[0]} of the {split} split has no frames; leave the sentence out")
+    return found
+
+
+def _sha256(data: PoseFolder) -> str:
+    """Of the texts, the glosses and the poses."""
+    digest = hashlib.sha256(json.dumps([data.texts, data.glosses]).encode())
+    for xyz in data.poses:
+        digest.update(np.ascontiguousarray(xyz))
+    return digest.hexdigest()[:16]

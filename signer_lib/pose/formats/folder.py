@@ -1,0 +1,82 @@
+"""Folders of signed sentences, as any tool can make them: ``SPLIT.text`` and ``SPLIT.gloss``, a line a sentence, and their poses. [ours]
+
+The poses are ``SPLIT.safetensors`` (a key a line, its number in six digits: (T, J, 3) positions of any skeleton, NaN where missing;
+header: fps, skeleton), or else ``SPLIT.skels`` or a folder ``SPLIT/`` of pose files, in the order of the lines.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from signer_lib.errors import SignerError
+from signer_lib.pose.formats import read_poses
+
+
+class PoseFolder(NamedTuple):
+    """N sentences of one split.
+
+    names (N,), poses (N,) arrays (T, J, 3) as they are stored (16 or 32 bits, NaN = missing), texts (N,), glosses (N,) lists of units,
+    fps of all, skeleton: its name, "" where the file does not say.
+    """
+
+    names: list[str]
+    poses: list[np.ndarray]
+    texts: list[str]
+    glosses: list[list[str]]
+    fps: float
+    skeleton: str
+
+
+def read_folder(folder: str | Path, split: str) -> PoseFolder:
+    """A split of a data folder. Raises ``SignerError`` naming the file that is absent, damaged, or of another length than the texts."""
+    folder = Path(folder)
+    texts, glosses = (_lines(folder / f"{split}.{ending}") for ending in ("text", "gloss"))
+    path, read = next(((path, read) for path, read in ((folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files),
+                                                       (folder / split, _files)) if path.exists()), (None, None))
+    if path is None:
+        raise SignerError(f"{folder} has no poses of its {split} split: add {split}.safetensors, {split}.skels or a folder {split}/ of pose files")
+    names, poses, fps, skeleton = read(path)
+    if not len(texts) == len(glosses) == len(poses):
+        raise SignerError(f"{folder}: {split}.text has {len(texts)} lines, {split}.gloss {len(glosses)}, {path.name} {len(poses)} sequences; "
+                          "make them of one length")
+    for name, xyz in zip(names, poses):
+        if xyz.ndim != 3 or xyz.shape[1:] != (poses[0].shape[1], 3) or not np.issubdtype(xyz.dtype, np.floating):
+            raise SignerError(f"{path}: {name} holds {xyz.dtype} of shape {xyz.shape}, not floats (frames, {poses[0].shape[1]}, 3)")
+    return PoseFolder(names, poses, texts, [line.split() for line in glosses], fps, skeleton)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise SignerError(f"cannot read {path}: {error.strerror}; a data folder has one sentence a line in it") from None
+    except UnicodeDecodeError as error:
+        raise SignerError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+
+
+def _tensors(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
+    try:
+        with safe_open(path, "np") as file:
+            told, names = file.metadata() or {}, sorted(file.keys())
+            poses = [file.get_tensor(name) for name in names]
+            fps = float(told["fps"])
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise SignerError(f"{path} is damaged ({str(error).splitlines()[0][:120]}): make it again") from None
+    except KeyError:
+        raise SignerError(f"{path} does not say its frame rate: write fps into the header's metadata") from None
+    if wrong := [name for k, name in enumerate(names) if name != f"{k:06d}"]:
+        raise SignerError(f"{path}: the key '{wrong[0]}' is not the number of a line in six digits, from 000000 on without a gap")
+    if not fps > 0:
+        raise SignerError(f"{path}: fps must be positive, not {fps}")
+    return names, poses, fps, told.get("skeleton", "")
+
+
+def _files(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
+    """Sequences of another frame rate than the first are brought to it."""
+    found = read_poses(path)
+    fps = next(iter(found.values())).fps
+    return list(found), [poses.resample(fps).xyz for poses in found.values()], fps, next(iter(found.values())).skeleton.name
