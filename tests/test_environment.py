@@ -31,7 +31,7 @@ ARROWS = {  # a package -> what of ours it may import
     "performances": {"pose", "prior", "language", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "progress", "resume"},
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "checkpoint", "files", "progress", "resume"},
-    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "results"},
+    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "results"},
 }
 
 

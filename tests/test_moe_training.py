@@ -18,6 +18,7 @@ from signer_lib.errors import SignerError
 from signer_lib.experts import training
 from signer_lib.experts.batching import collate
 from signer_lib.experts.gating import load_balance
+from signer_lib.experts.layout import lay_out
 from signer_lib.experts.losses import objective
 from signer_lib.experts.model import SLPMoE
 from signer_lib.experts.training import WEIGHTED, Objective, Training, moe_config
@@ -37,7 +38,7 @@ STATE = "training_state.safetensors"
 GLOSSES = {"IX-1", "IX-2", "IX-3", "IX-1P", "NOT", "PAST", "HAVE", "WHO", "WHAT", "GOOD", "WORK", "FINISH"}
 OWN = "WORK"                                    # of this sign the prior holds the very clip that is performed
 TINY = ["d_query=12", "hidden=8", "channels=8", "experts=3", "batch_size=4", "steps=30", "log_steps=10", "learning_rate=0.01"]
-LEFT_OUT = ["chooser=first", "gate=uniform", "space=positions", "channels=0", "steps=4", "log_steps=2"]
+LEFT_OUT = ["chooser=first", "gate=uniform", "space=positions", "channels=0"]
 
 
 def tiny(*changes):
@@ -243,18 +244,24 @@ def test_gradients_reach_every_part_and_are_right(ready, term, parts):
         assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope, rel=1e-4, abs=1e-8), part
 
 
-def test_what_the_objective_sees_is_what_is_performed(ready):
-    """A model's own timing laid over the target's: the same signs, blended and refined alike, so only the low-pass is between them."""
+def test_a_sentence_is_laid_out_and_refined_alike_alone_and_in_a_batch(ready):
     model = awake(SLPMoE(ready.train[0].states.shape[1], ready.config)).eval()
-    e = ready.train[0]
-    batch = collate([e], ready.offers)
-    with torch.no_grad():
+
+    @torch.no_grad()
+    def refined(rows):
+        batch = collate(rows, ready.offers)
         chosen = model.choose_units(batch.states, batch.context, batch.place, batch.offered.phi, batch.offered.mask)
         direction, length = model.with_rest(model.blend_units(batch.offered, chosen.gate.w, chosen.pi))
-        frames, lengths = training.lay_out(direction, length, model.transitions(direction, length, chosen.q, batch.ways).bend, batch.plan)
-        P, target, mask = Objective(model)._refined(frames, lengths, batch)
-    assert P.shape == target.shape == (1, len(e.xyz), 50, 3) and mask.all() and torch.equal(target[0], e.xyz[:, :50])
-    assert torch.allclose(P[0, 0], torch.from_numpy(load_body().rest()[:50]).float(), atol=0.5), "it begins near rest"
+        way = model.transitions(direction, length, chosen.q, batch.ways)
+        return Objective(model)._refined(*lay_out(direction, length, way.bend, batch.plan), batch)
+
+    rows = ready.train[:3]
+    P, target, mask = refined(rows)
+    assert len({len(e.xyz) for e in rows}) > 1, "or nothing is padded"
+    for k, e in enumerate(rows):
+        T = len(e.xyz)
+        assert mask[k].sum() == T and mask[k, :T].all() and torch.equal(target[k, :T], e.xyz[:, :50])
+        assert torch.allclose(P[k, :T], refined([e])[0][0], atol=1e-5)
 
 
 # --- training ------------------------------------------------------------------------------------------------------------
@@ -359,7 +366,8 @@ def test_another_seed_is_another_training(data, whole, tmp_path):
 
 def test_two_processes_give_the_losses_of_one(data, tmp_path):
     """Of the whole model, and of one from which everything is left out that can be."""
-    runs = {"all": [*TINY, "steps=4", "log_steps=2"], "less": [*TINY, *LEFT_OUT]}
+    short = ["steps=4", "log_steps=2", "learning_rate=0.001"]      # Adam makes a whole step even of a gradient that is rounding alone
+    runs = {"all": [*TINY, *short], "less": [*TINY, *LEFT_OUT, *short]}
     for name, changes in runs.items():
         Training(moe_config("nano", changes), data, tmp_path / "one" / name, seed=7).run()
     script = tmp_path / "two.py"

@@ -31,6 +31,7 @@ MOVING = [joint for joint in range(len(SIGNER70)) if joint != NECK]      # the r
 WIDTH = 3 * len(MOVING)                                                 # numbers of a frame; the counter follows them
 STEADY = 0.01                               # shoulder widths: the least standard deviation by which a coordinate is divided
 PACE = 0.01                                 # what the network adds to the counter is of this size
+FINE = 5.0                                  # radians of the fastest position embedding from one unit to the next
 BATCH = 64                                  # sentences produced together
 
 
@@ -76,7 +77,8 @@ class RegressionConfig:
 def sinusoids(place: Tensor, d: int) -> Tensor:
     """Position embeddings of places, which may lie between two units: (...) -> (..., d)"""
     rate = torch.exp(torch.arange(0, d, 2, device=place.device) * (-math.log(10_000) / d))
-    return torch.cat([torch.sin(place[..., None] * rate), torch.cos(place[..., None] * rate)], -1)
+    angle = FINE * place[..., None] * rate
+    return torch.cat([angle.sin(), angle.cos()], -1)
 
 
 class Attention(nn.Module):

@@ -30,6 +30,7 @@ from signer_lib.performances.nonmanual import mark, topic_of
 from signer_lib.performances.trajectory import Trajectory
 from signer_lib.performances.units import Span, Unit, units_of
 from signer_lib.pose import PoseSequence
+from signer_lib.pose.motion import CUTOFF
 from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Candidate, Prior
 
@@ -224,7 +225,7 @@ class SLPMoE(nn.Module):
         plan = Plan.of([(own, left_course(own, spans, [offers[unit.name].left for unit in units], FPS, WAITING))], [n + 1])
         laid, lengths = lay_out(direction, length, found.bend, plan)
         refined = self.refine(laid[None], plan.phase[None], torch.ones(1, len(laid), dtype=torch.bool))[0]
-        return Trajectory(refined, lengths).low_pass(FPS, self.config.cutoff).poses(FPS), spans
+        return Trajectory(refined, lengths).low_pass(FPS, CUTOFF, arms=self.config.cutoff).poses(FPS), spans
 
     def sign(self, sentences: list[GlossSentence], prior: Prior) -> list[Produced]:
         """Each sentence by itself, from glosses and states to poses with their markers."""

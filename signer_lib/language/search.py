@@ -78,6 +78,7 @@ class Hypothesis:
     score: float
 
     def then(self, gloss: int, place: int, score: float) -> Hypothesis:
+        """With one gloss more."""
         return Hypothesis([*self.glosses, gloss], [*self.places, place], score)
 
 
@@ -118,8 +119,8 @@ def beam_search(model: T5ForConditionalGeneration, H: Tensor, mask: Tensor, glos
             decoder.keep(torch.tensor([row for row, text in enumerate(running) if text in going], device=H.device))
         rows = [one for row in going.values() for one in row]
         parents = parents.new_tensor([one.places[-1] for one in rows]) - seen
-        last = parents.new_tensor([one.glosses[-1] for one in rows])
-        tokens, left = glosses[last], left[parents]
-        left[torch.arange(len(rows)), last] -= 1
+        written = parents.new_tensor([one.glosses[-1] for one in rows])
+        tokens, left = glosses[written], left[parents]
+        left[torch.arange(len(rows)), written] -= 1
         seen, running = seen + len(states[-1]), going
     return finished, torch.cat(states)

@@ -38,7 +38,7 @@ ASPECTS = 16 / 9, 4 / 3
 NOSE_HEIGHT = 0.54                              # shoulder widths above the shoulders: ASL-App's median, whose aspect is known
 FASTEST = 7.0                                   # shoulder widths a second, of a wrist: the 99th percentile of PHOENIX's signers
 FRAMES, SHOWN, MOVED = 8, 0.5, 0.15             # a clip needs so many; share that shows the right hand; how far it may be moved
-ALIKE = 0.05                                    # shoulder widths between the frames of two cuts of one video, at most
+ALIKE = 0.015                                   # shoulder widths between the frames of two cuts of one video; found: 0.002 and 0.007, then 0.014
 POOLS = ("prior", "judge", "dev", "test")
 TURNS = ("prior", "judge", "test", "prior", "judge", "dev", "prior", "judge", "test", "prior")      # 40 %, 30 %, 20 %, dev 10 %
 SHAPED = [*range(8), *(first + joint for first in (8, 29) for joint in (0, 4, 5, 8, 12, 16, 17, 20))]    # body, wrists, knuckles, tips
@@ -69,7 +69,7 @@ def recorded_clips(data: Path, body: Body, left_out: dict[str, str] | None = Non
                 left_out[name] = OTHER_SIGN.get(name, f"the lexicon has no {gloss}")
                 continue
             try:
-                stable = stable_letter(gloss, poses.resample(FPS), body) if len(gloss) == 1 and gloss not in signs else stable_sign(poses, body)
+                stable = stable_sign(poses, body) if gloss in signs else stable_letter(gloss, poses.resample(FPS), body)
             except SignerError as error:
                 left_out[name] = str(error)
                 continue
@@ -178,7 +178,7 @@ def build_recorded_pools(data: Path, folder: Path, body: Body, seed: int) -> dic
         Prior.load(part / "pools" / "prior").add(Prior.open(body=body).rows())
     return {"clips": {pool: dict(Counter(clip.set for clip in found)) for pool, found in pools.items()},
             "glosses": {pool: len({clip.gloss for clip in found}) for pool, found in pools.items()},
-            "median_seconds": {which: float(np.median([clip.poses.duration for clip in clips if clip.set == which])) for which in SOURCES},
+            "median_seconds": {which: round(float(np.median([clip.poses.duration for clip in clips if clip.set == which])), 3) for which in SOURCES},
             "same_video": [[clip.name for clip in group] for group in same_video(clips) if len(group) > 1], "left_out": left_out}
 
 

@@ -62,10 +62,13 @@ class Trajectory:
         direction[:, ARMS] = middle + size * (arms - middle)
         return replace(self, direction=make_unit(direction))
 
-    def low_pass(self, fps: float, cutoff: float) -> Trajectory:
-        """Through the zero-phase filter."""
-        smooth = torch.from_numpy(np.ascontiguousarray(zero_phase(self.direction.numpy(), fps, cutoff), np.float32))
-        return replace(self, direction=make_unit(smooth))
+    def low_pass(self, fps: float, cutoff: float, arms: float | None = None) -> Trajectory:
+        """Through the zero-phase filter of ``cutoff`` Hz; the arms through one of ``arms`` Hz, if that is given."""
+        direction = self.direction.numpy()
+        smooth = np.array(zero_phase(direction, fps, cutoff))            # what is too short comes back as it is
+        if arms is not None:
+            smooth[:, ARMS] = zero_phase(direction[:, ARMS], fps, arms)
+        return replace(self, direction=make_unit(torch.from_numpy(np.ascontiguousarray(smooth, np.float32))))
 
     def poses(self, fps: float) -> PoseSequence:
         return PoseSequence(self.xyz.numpy(), fps)
