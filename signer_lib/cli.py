@@ -146,6 +146,7 @@ EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "diffusers": "diffusion"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",
+    "data/checkpoints/back-translation-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/lexicon/handshapes.yaml": "git checkout -- data",
     "data/corpus/train.text": "git checkout -- data",
     "data/signers/default.yaml": "git checkout -- data",

@@ -38,7 +38,7 @@ F = 5
 
 
 def config(*changes):
-    return load_config(MoEConfig, "slp_moe_nano", ["d_query=16", "hidden=8", "channels=12", *changes])
+    return load_config(MoEConfig, "slp_moe_nano", ["d_query=16", "hidden=8", "experts=4", "channels=12", "frames=16", *changes])
 
 
 def new_model(*changes, seed=0):

@@ -37,7 +37,7 @@ from signer_lib.prior.table import clip_row, decode
 STATE = "training_state.safetensors"
 GLOSSES = {"IX-1", "IX-2", "IX-3", "IX-1P", "NOT", "PAST", "HAVE", "WHO", "WHAT", "GOOD", "WORK", "FINISH"}
 OWN = "WORK"                                    # of this sign the prior holds the very clip that is performed
-TINY = ["d_query=12", "hidden=8", "channels=8", "experts=3", "batch_size=4", "steps=30", "log_steps=10", "learning_rate=0.01"]
+TINY = ["d_query=12", "hidden=8", "channels=8", "experts=3", "batch_size=4", "steps=30", "log_steps=10", "learning_rate=0.01", "weight_hand=1"]
 LEFT_OUT = ["chooser=first", "gate=uniform", "space=positions", "channels=0"]
 
 
@@ -298,7 +298,7 @@ def test_a_stopped_training_goes_on_exactly(data, unfinished, whole, capsys):
 
 
 @pytest.mark.parametrize("changes, seed, told", [
-    ([], 8, "another seed (7, not 8)"), (["experts=2"], 7, "another experts (3, not 2)"), (["weight_hand=0"], 7, "another weight_hand (1.0, not 0)"),
+    ([], 8, "another seed (7, not 8)"), (["experts=2"], 7, "another experts (3, not 2)"), (["weight_hand=0"], 7, "another weight_hand (1, not 0)"),
 ])
 def test_an_unfinished_training_is_not_mixed_with_another(data, unfinished, changes, seed, told):
     before = (unfinished / STATE).read_bytes()

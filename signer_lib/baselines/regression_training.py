@@ -23,6 +23,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from signer_lib.baselines.regression import STEADY, UNKNOWN, Regression, RegressionConfig
 from signer_lib.checkpoint import save_trained
+from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.language.batching import bucketed
@@ -104,6 +105,11 @@ def losses(found: Tensor, batch: Batch) -> dict[str, Tensor]:
     asked = batch.asked.to(found.device)
     sums = (found - asked).masked_fill(asked.isnan(), 0.0).square().sum((0, 1, 2))              # (208,)
     return {"pose": sums[:-1].sum() / batch.numbers, "counter": sums[-1] / batch.counters}
+
+
+def regression_config(size: str, changes: list[str] | None = None) -> RegressionConfig:
+    """The settings of a size (nano) or a YAML file, with ``changes`` such as "noise=0"."""
+    return load_config(RegressionConfig, size if size.endswith((".yaml", ".yml")) else f"regression_{size}", changes)
 
 
 def new_regression(config: RegressionConfig, performed: list[Performed]) -> Regression:

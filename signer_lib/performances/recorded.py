@@ -31,7 +31,7 @@ from signer_lib.prior.recordings import FPS, SETS, stabilise
 from signer_lib.prior.stability import SHORT_GAP, repair_labels, right_handed
 from signer_lib.progress import progress
 
-SOURCES = {"asl_app": ("MIT (ASL-App)", "ASL-App"), "wlasl50": ("none stated (WLASL: research only)", "one of WLASL")}   # licence, signer
+SOURCES = {"asl_app": ("MIT (ASL-App)", "ASL-App"), "wlasl50": ("LicenseRef-none-stated (WLASL: research only)", "one of WLASL")}   # licence, signer
 SAME_SIGN = {"FINISHED": "FINISH", "SCARED": "AFRAID"}          # in phonology too: hands, handshapes and movement are the lexicon's
 OTHER_SIGN = {"asl_app-angry": "one hand before the face; the lexicon's ANGRY is two hands on the chest"}
 ASPECTS = 16 / 9, 4 / 3
@@ -56,7 +56,7 @@ class Recorded:
 
 # --- reading ---------------------------------------------------------------------------------------------------------------
 def recorded_clips(data: Path, body: Body, left_out: dict[str, str] | None = None) -> list[Recorded]:
-    """All clips of ``SOURCES`` that can be used, as ``body`` signs them; the letters are held like the prior's own.
+    """All clips of ``SOURCES`` that can be used, as ``body`` signs them; letters that stand still are held like the prior's own.
 
     left_out  is given the others' names, each with the reason. Raises ``SignerError`` if the data are not there.
     """
@@ -69,7 +69,8 @@ def recorded_clips(data: Path, body: Body, left_out: dict[str, str] | None = Non
                 left_out[name] = OTHER_SIGN.get(name, f"the lexicon has no {gloss}")
                 continue
             try:
-                stable = stable_sign(poses, body) if gloss in signs else stable_letter(gloss, poses.resample(FPS), body)
+                held = gloss not in signs and gloss not in MOVING
+                stable = stable_letter(gloss, poses.resample(FPS), body) if held else stable_sign(poses, body)
             except SignerError as error:
                 left_out[name] = str(error)
                 continue
