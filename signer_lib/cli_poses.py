@@ -68,7 +68,7 @@ def train_back_translation(
 
 def evaluate_poses(
     system: Annotated[str | None, typer.Option(help="static_mean, nearest_neighbour, stitching, regression, slp_moe, ground_truth, ...")] = None,
-    poses: Annotated[Path | None, typer.Option(help="Or your own: a folder of .pose files, one a sentence, in the order of the split's lines.")] = None,
+    poses: Annotated[Path | None, typer.Option(help="Or your own: a folder of .pose files, one a sentence, in the split's order.")] = None,
     data: Data = RULES,
     judge: Annotated[Path, typer.Option(help="A trained back-translation.")] = CHECKPOINTS / "back-translation-nano",
     model: Annotated[Path | None, typer.Option(help="The folder of a trained system. Default for slp_moe: the shipped one.")] = None,

@@ -31,7 +31,8 @@ from signer_lib.pose import SIGNER70, PoseSequence
 STATE = "training_state.safetensors"
 NAMES = ["BOOK", "LIKE", "S", "A", "M"]
 TINY = {"d_model": 32, "d_ff": 64, "heads": 2, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.1, "future": 3, "noise": 0.3,
-        "counter_noise": 0.01, "weight_counter": 1000.0, "drop_units": 0.1, "epochs": 6, "batch_size": 4, "warmup_steps": 5, "patience": 99, "log_steps": 1, "free_sentences": 2}
+        "counter_noise": 0.01, "weight_counter": 1000.0, "drop_units": 0.1, "epochs": 6, "batch_size": 4, "warmup_steps": 5, "patience": 99,
+        "log_steps": 1, "free_sentences": 2}
 TRAIN = """import sys; from signer_lib.baselines.regression import RegressionConfig; from signer_lib.config import load_config
 from signer_lib.baselines.regression_training import Training
 Training(load_config(RegressionConfig, sys.argv[1]), sys.argv[2], sys.argv[3], seed=7).run()"""

@@ -39,7 +39,7 @@ def timed(pipeline: StableSignerPipeline, text: str) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m signer_lib.comparison.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(arguments)
@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
     slope, offset = np.polyfit([row["glosses"] for row in growth], [row["ms"] for row in growth], 1)
     worst = max(abs(offset + slope * row["glosses"] - row["ms"]) / row["ms"] for row in growth[2:])
     result = {"ten_glosses_ms": ten, "sentences": len(texts[:8]), "repeats": REPEATS, "threads": args.threads, "growth": growth,
-              "fit": {"ms_per_gloss": round(float(slope), 3), "offset_ms": round(float(offset), 2), "worst_misfit_from_100_on": round(float(worst), 3)}}
+              "fit": {"ms_per_gloss": round(float(slope), 3), "offset_ms": round(float(offset), 2),
+                      "worst_misfit_from_100_on": round(float(worst), 3)}}
     write_result(args.out, result, f"python -m signer_lib.comparison.speed --out {args.out}")
     print(f"ten glosses: {ten['all']:.0f} ms ({', '.join(f'{name} {ms:.0f}' for name, ms in ten.items() if name != 'all')})")
     print("  ".join(f"{row['glosses']}: {row['ms']:.0f} ms" for row in growth))

@@ -46,7 +46,8 @@ class Study:
     """One data folder with its evaluator; every method leaves what it measured in ``out``."""
 
     def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str):
-        self.asked, self.judge, self.out, self.work, self.size, self.command = Asked(data), BackTranslation.from_pretrained(judge), out, work, size, command
+        self.asked, self.judge = Asked(data), BackTranslation.from_pretrained(judge)
+        self.out, self.work, self.size, self.command = out, work, size, command
         self.signs = Signs(Prior.load(data / "pools" / "test"), {unit.name for row in self.asked.truth for unit in row.units if not unit.of})
 
     def baseline(self, name: str) -> None:
@@ -63,7 +64,8 @@ class Study:
         folder = self.work / f"{variant}-{seed}"
         if not (folder / "training.json").is_file():
             Training(moe_config(self.size, VARIANTS[variant]), self.asked.folder, folder, seed, minutes).run()
-        self._measure(f"{variant}-{seed}", "slp_moe", folder, {"variant": variant, "seed": seed, "gates": gates(SLPMoE.from_pretrained(folder), self.asked)})
+        told = {"variant": variant, "seed": seed, "gates": gates(SLPMoE.from_pretrained(folder), self.asked)}
+        self._measure(f"{variant}-{seed}", "slp_moe", folder, told)
 
     def raw_candidates(self) -> None:
         """How well the prior's clips are known as they are: what the blended signs are compared with."""
@@ -82,7 +84,8 @@ class Study:
                   "recognition": self.signs.known(signs) if signs else None, "seconds_producing": round(seconds, 2)}
         if model is not None:
             result["settings"] = json.loads((model / "training.json").read_text(encoding="utf-8"))
-        write_result(self.out / f"{file}.json", result, f"{self.command} --systems {told.get('variant', name)}" + (f" --seeds {told['seed']}" if told else ""))
+        seeds = f" --seeds {told['seed']}" if told else ""
+        write_result(self.out / f"{file}.json", result, f"{self.command} --systems {told.get('variant', name)}{seeds}")
         print(f"{file}: BLEU-4 {result['bleu4']:.2f}, DTW-MJE {result['dtw_mje']:.4f}, distance {result['total_distance_ratio']:.2f}, "
               f"jerk {result['wrist_jerk']:.0f}", flush=True)
 
@@ -95,7 +98,7 @@ def gates(model: SLPMoE, asked: Asked) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m signer_lib.comparison.study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--judge", type=Path, required=True, help="a trained back-translation")
     parser.add_argument("--out", type=Path, required=True)
@@ -105,7 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, help="of each training, instead of all its steps")
     parser.add_argument("--size", default="nano")
     args = parser.parse_args(arguments)
-    command = shlex.join(["python", "-m", "signer_lib.comparison.study", "--data", args.data.name, "--judge", args.judge.name, "--out", str(args.out)])
+    named = ["--data", args.data.name, "--judge", args.judge.name, "--out", str(args.out)]
+    command = shlex.join(["python", "-m", "signer_lib.comparison.study", *named])
     study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command)
     for name in args.systems:
         if name == "candidates":

@@ -170,11 +170,11 @@ class SLPMoE(nn.Module):
             return blend_positions(offered.direction, offered.length, w, pi)
         return blend(offered.direction, offered.length, w, pi, self.log_size.exp())
 
-    def with_rest(self, blended: Blend) -> tuple[Tensor, Tensor]:
-        """The blended units with the signer's rest as the last: (N + 1, F, J, 3), (N + 1, F, J)."""
-        F = blended.direction.shape[1]
-        return (torch.cat([blended.direction, self.rest_direction[None].expand(-1, F, -1, -1)]),
-                torch.cat([blended.length, self.rest_length[None].expand(-1, F, -1)]))
+    def with_rest(self, *blends: Blend) -> tuple[Tensor, Tensor]:
+        """All blended units with the signer's rest as the last: (N + 1, F, J, 3), (N + 1, F, J)."""
+        F = blends[0].direction.shape[1]
+        return (torch.cat([*(b.direction for b in blends), self.rest_direction[None].expand(-1, F, -1, -1)]),
+                torch.cat([*(b.length for b in blends), self.rest_length[None].expand(-1, F, -1)]))
 
     def refine(self, direction: Tensor, phase: Tensor, mask: Tensor) -> Tensor:
         """R of Eq. 9; shapes as ``refinement.Refiner``."""
@@ -205,12 +205,8 @@ class SLPMoE(nn.Module):
         sentence_pause  seconds that the last sign of each sentence is held.
         """
         offers, units = self.offers(prior), [unit for choice in choices for unit in choice.units]
-        blends, most = [], max(choice.choices.shape[-1] for choice in choices)
-        for choice in choices:
-            blends.append(self.blend_units(offers.batch([unit.name for unit in choice.units]), choice.weights, choice.choices))
-        widened = [torch.nn.functional.pad(b.weight, (0, most - b.weight.shape[1])) for b in blends]
-        blended = Blend(torch.cat(widened), torch.cat([b.direction for b in blends]), torch.cat([b.length for b in blends]))
-        direction, length = self.with_rest(blended)
+        blends = [self.blend_units(offers.batch([unit.name for unit in choice.units]), choice.weights, choice.choices) for choice in choices]
+        direction, length = self.with_rest(*blends)
         n = len(units)
         flags = torch.cat([flags_of(choice.units, choice.topic)[:-1] for choice in choices] + [torch.tensor([[0, 0, 1, 0]])])
         firsts = np.cumsum([0] + [len(choice.units) for choice in choices])

@@ -120,7 +120,8 @@ class Training:
         self.state = {"step": 0, "steps": config.steps, "seconds": 0.0, "best": math.inf, "best_step": 0, "log": []}
         self.settings = asdict(config) | {"seed": seed, "data": self.data.name, "sentences": len(self.train), "sentences_read_otherwise": unread,
                                           "minutes": minutes, "slul": Path(slul).name if slul else "slul-nano",
-                                          "poses_sha256": _digest(e.xyz for e in self.train)}
+                                          "poses_sha256": _digest(e.xyz for e in self.train),
+                                          "offers_sha256": _digest(self.offers[name].direction for name in sorted({name for e in self.train for name in e.names}))}
         self._resume()
 
     def batch(self, k: int) -> tuple[Batch, dict[str, int]]:

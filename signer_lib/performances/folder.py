@@ -12,13 +12,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
+from signer_lib.performances.trajectory import Trajectory
 from signer_lib.performances.units import Span, Unit
-from signer_lib.pose import PoseSequence
+from signer_lib.pose import SIGNER70, PoseSequence
+from signer_lib.prior.body import load_body
+
+FACE = SIGNER70.groups["face"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,16 @@ def read_split(folder: Path | str, split: str) -> list[Performed]:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         with safe_open(path.with_suffix(".safetensors"), "np") as file:
             fps = float(file.metadata()["fps"])
-            poses = [PoseSequence(file.get_tensor(f"{i:06d}").astype(np.float32), fps) for i in range(len(rows))]
+            poses = [_with_bones(file.get_tensor(f"{i:06d}"), fps) for i in range(len(rows))]
         return [Performed(row["name"], row["text"], row["glosses"], [Unit(**unit) for unit in row["units"]], pose,
                           [Span(*span) for span in row["spans"]], row["signer"], row["clips"]) for row, pose in zip(rows, poses)]
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SignerError(f"{path} or its poses are damaged ({str(error).splitlines()[0][:120]}): make the data again") from None
+
+
+def _with_bones(xyz: np.ndarray, fps: float) -> PoseSequence:
+    """16-bit positions laid out again with the default signer's bones, which rounding has made a little longer and shorter."""
+    path = Trajectory.of(xyz)
+    bones = Trajectory.of(load_body().rest()[None]).length
+    length = torch.cat([bones[:, :FACE.start].expand(len(path), -1), path.length[:, FACE]], 1)
+    return Trajectory(path.direction, length).poses(fps)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from signer_lib.errors import SignerError
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER, make_pairs, normalised
 from signer_lib.performances.folder import Performed
@@ -15,6 +16,7 @@ from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Candidate, Prior
 from signer_lib.progress import progress
 
+ROUNDS = 200                                    # of draws before sentences that are wanted count as not to be found
 SHORTEST, LONGEST = 3, 16                        # units of a sentence
 RULE_SIGNERS = ("train-", "judge-", "dev-", "test-")    # their letters are recordings too, but in their own manner
 SIZES = {"train": 3000, "dev": 150, "test": 250}
@@ -25,7 +27,10 @@ def new_sentences(count: int, seed: int, wanted: Callable[[list[str]], bool] = l
     """(text, glosses) from the corpus's grammar that SLUL has not been trained on, whose glosses are ``wanted``; no two alike."""
     avoid = {normalised(text) for split in ("train", "dev", "test") for text, _ in read_pairs(FOLDER, split)}
     found: list[tuple[str, list[str]]] = []
+    first = seed
     while len(found) < count:
+        if seed > first + ROUNDS * 1_000_003:
+            raise SignerError(f"the grammar makes only {len(found)} of the {count} sentences that are wanted: ask for fewer, or for less")
         seed += 1_000_003
         for text, gloss in make_pairs(2 * count, seed, avoid):
             avoid.add(normalised(text))
@@ -46,10 +51,10 @@ def fits(units: list[Unit]) -> bool:
 def performances(split: str, sentences: list[tuple[str, list[str]]], pool: Prior, seed: int) -> Iterator[Performed]:
     """Each sentence by one signer of the pool: a recording of the sign where there is one, else that signer's own rendition.
 
-    Which signer, which recording and which habits follow from ``seed`` and the number of the sentence.
+    The signers are those of the rule-made clips. Which signer, which recording and which habits follow from ``seed`` and the number of the sentence.
     """
     rest = load_body().rest().astype(np.float32)
-    signers = sorted({c.signer for c in pool.candidates("IX-1")})
+    signers = sorted({signer for signer, source in zip(pool.table["signer"][:], pool.table["source"][:]) if source == "rule"})
     for i, (text, glosses) in enumerate(progress(sentences, f"performing {split}")):
         rng = np.random.default_rng([seed, i])
         signer = signers[rng.integers(len(signers))]

@@ -15,7 +15,6 @@ from signer_lib.pose.motion import minimum_jerk, zero_phase
 ARMS = [SIGNER70.index(f"{side}_{joint}") for side in "rl" for joint in ("elbow", "wrist")]
 WRISTS = [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]
 LEFT = [SIGNER70.index("l_elbow"), SIGNER70.index("l_wrist"), *range(8, 29)]
-FOREARMS = [SIGNER70.index("r_wrist"), SIGNER70.index("l_wrist")]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def between(before: Trajectory, after: Trajectory, frames: int, bow: float = 0.0
     direction = turn(before.direction[-1], after.direction[0], part)
     if bow:
         swing = bow * ways(before, after)[:, None] * torch.tensor([0.0, 0.0, 1.0])                        # (2, 3)
-        direction[:, FOREARMS] = direction[:, FOREARMS] + (torch.pi * part).sin()[:, None, None] * swing
+        direction[:, WRISTS] = direction[:, WRISTS] + (torch.pi * part).sin()[:, None, None] * swing
         direction = make_unit(direction)
     return Trajectory(direction, before.length[-1] * (1 - part[:, None]) + after.length[0] * part[:, None])
 
