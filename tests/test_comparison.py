@@ -61,7 +61,9 @@ def test_the_systems_are_asked_what_slul_reads(asked, slul):
     assert [s.glosses for s in asked.sentences] == [s.glosses for s in slul.translate([row.text for row in asked.truth])]
 
 
-@pytest.mark.parametrize(("name", "message"), [("telepathy", "there is no system 'telepathy': use static_mean"), ("slp_moe", "has to be trained first")])
+@pytest.mark.parametrize(("name", "message"), [
+    ("telepathy", "there is no system 'telepathy': use static_mean"), ("slp_moe", "has to be trained first"),
+])
 def test_a_system_that_is_not_there_is_told(asked, name, message):
     with pytest.raises(SignerError, match=message):
         produce(name, asked)

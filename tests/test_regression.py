@@ -24,7 +24,7 @@ from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.language.slul import GlossSentence
 from signer_lib.metrics.poses import dtw_mje, total_distance_ratio
-from signer_lib.performances.folder import Performed, write_split
+from signer_lib.performances.folder import Performed, read_split, write_split
 from signer_lib.performances.units import Span, Unit
 from signer_lib.pose import SIGNER70, PoseSequence
 
@@ -272,6 +272,7 @@ def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path, name, damage, told):
 def test_it_learns_two_sentences_their_lengths_and_their_poses(tmp_path):
     rows = [perform(["BOOK", "S", "LIKE"]), perform(["A", "M"], frames=20)]
     write_split(tmp_path, "train", rows), write_split(tmp_path, "dev", rows)
+    rows = read_split(tmp_path, "train")                            # with the default signer's bones
     config = tiny(d_model=96, d_ff=192, heads=4, dropout=0.0, drop_units=0.0, noise=0.3, batch_size=2, epochs=350, learning_rate=0.003)
     run = Training(config, tmp_path, tmp_path / "out", seed=0)
     for _ in range(config.epochs):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from signer_lib.comparison.study import VARIANTS
+from signer_lib.comparison.systems import SYSTEMS
 from signer_lib.errors import SignerError
 from signer_lib.results import read_results
 
-KINDS = ("floor", "system", "ceiling")
 CEILING, FULL = "ground_truth", "full"
 NOT_MEASURED = {"seed", "count"}
 RATIO, SHARE, DISTANCE = 1.486, 0.9, (0.85, 1.15)          # of the goals: times the regression's BLEU-4, share of the ceiling's, distance travelled
@@ -34,7 +35,7 @@ def study_table(folder: Path | str, seed: int | None = None) -> dict:
     """A table as ``metrics.table.pose_table`` makes it, of means over the seeds, or of one seed; of SLP-MoE the whole model, as ``slp_moe``.
 
     -> {"rows": {name: {"kind", "seeds", the measures, "top1" of single signs, "share_of_ceiling"}}, "ceiling", "count", "signatures"}
-    What was trained with other seeds only is left out. Floors come first, the truth last. Raises ``SignerError`` without the truth's row.
+    What was trained with other seeds only is left out. Rows stand in the order of ``SYSTEMS``. Raises ``SignerError`` without the truth's row.
     """
     runs = study_runs(folder)
     if CEILING not in runs:
@@ -43,7 +44,7 @@ def study_table(folder: Path | str, seed: int | None = None) -> dict:
     for name, found in runs.items():
         if found[0].get("variant", FULL) == FULL and (chosen := [run for run in found if seed is None or run.get("seed", seed) == seed]):
             kept["slp_moe" if name == FULL else name] = chosen
-    rows = {name: _means(found) for kind in KINDS for name, found in kept.items() if found[0]["kind"] == kind}
+    rows = {name: _means(kept[name]) for name in SYSTEMS if name in kept}
     best = rows[CEILING]["bleu4"]
     for row in rows.values():
         row["share_of_ceiling"] = row["bleu4"] / best if best else None
@@ -56,8 +57,7 @@ def ablations(folder: Path | str) -> dict[str, dict[str, list[float]]]:
     found = {name: runs for name, runs in study_runs(folder).items() if "variant" in runs[0]}
     if FULL not in found:
         raise SignerError(f"{folder} has no run of the whole SLP-MoE: run  python -m signer_lib.comparison.study --systems {FULL}")
-    ordered = sorted(found, key=lambda name: name != FULL)
-    return {name: {measure: [run[measure] for run in found[name]] for measure in _measures(found[name])} for name in ordered}
+    return {name: {measure: [run[measure] for run in found[name]] for measure in _measures(found[name])} for name in VARIANTS if name in found}
 
 
 def goals(folder: Path | str) -> list[dict]:

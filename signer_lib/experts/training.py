@@ -121,7 +121,7 @@ class Training:
         self.settings = asdict(config) | {"seed": seed, "data": self.data.name, "sentences": len(self.train), "sentences_read_otherwise": unread,
                                           "minutes": minutes, "slul": Path(slul).name if slul else "slul-nano",
                                           "poses_sha256": _digest(e.xyz for e in self.train),
-                                          "offers_sha256": _digest(self.offers[name].direction for name in sorted({name for e in self.train for name in e.names}))}
+                                          "offers_sha256": _digest(self.offers[name].direction for name in known)}
         self._resume()
 
     def batch(self, k: int) -> tuple[Batch, dict[str, int]]:

@@ -79,7 +79,8 @@ def write_sentences(folder: Path, seed: int, recorded: set[str] | None = None) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m signer_lib.performances", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m signer_lib.performances", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("which", choices=("rules", "recordings"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=signer_data(), help="folder of the recordings (default: $SIGNER_DATA)")
