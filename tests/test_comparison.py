@@ -90,7 +90,7 @@ def test_single_signs_are_cut_where_the_spans_say_and_only_from_sentences_read_r
 
 
 def test_the_first_candidates_are_the_priors_first(asked):
-    found = candidates(asked.prior, asked.truth)
+    found = candidates(asked)
     assert all(np.array_equal(poses.xyz, asked.prior.candidates(name)[0].poses.xyz) for name, poses in found["first"])
     assert len(found["every"]) > 3 * len(found["first"])
 

@@ -100,6 +100,28 @@ def goals(folder: Path | str) -> list[dict]:
     return told
 
 
+TITLES = {  # system -> how README names it
+    "static_mean": "static mean pose", "wrong_sentence": "a wrong sentence", "nearest_neighbour": "nearest training sentence",
+    "stitching_raw": "stitching, no filter", "stitching": "stitching, 6 Hz Butterworth", "spoken_to_signed": "`spoken-to-signed` on the same prior",
+    "regression": "pose regression, in the manner of Progressive Transformers", "slp_moe": "**SLP-MoE**", "ground_truth": "ground truth (ceiling)",
+}
+COLUMNS = {  # measure -> heading, how it is written
+    "bleu4": ("BLEU-4 read back", "{:.1f}"), "share_of_ceiling": ("of ceiling", "{:.0%}"), "wer": ("WER", "{:.1f}"), "dtw_mje": ("DTW-MJE", "{:.3f}"),
+    "hand_error": ("hands", "{:.3f}"), "total_distance_ratio": ("distance", "{:.2f}"), "duration_ratio": ("duration", "{:.2f}"),
+    "wrist_jerk": ("jerk", "{:.0f}"), "top1": ("signs known (%)", "{:.1f}"), "seeds": ("seeds", "{}"),
+}
+
+
+def markdown(folder: Path | str) -> str:
+    """``study_table`` as README shows it."""
+    lines = ["| system | " + " | ".join(heading for heading, _ in COLUMNS.values()) + " |", "| --- |" + " --- |" * len(COLUMNS)]
+    for name, row in study_table(folder)["rows"].items():
+        seeds = row if "regression" in name or name == "slp_moe" else row | {"seeds": ""}
+        cells = [form.format(seeds[measure]) if seeds.get(measure) is not None else "" for measure, (_, form) in COLUMNS.items()]
+        lines.append(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def _measures(runs: list[dict]) -> list[str]:
     """The names of the numbers that every run has."""
     number = lambda value: isinstance(value, (int, float)) and not isinstance(value, bool)

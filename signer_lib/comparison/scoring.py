@@ -10,7 +10,7 @@ from signer_lib.comparison.systems import Asked
 from signer_lib.metrics.back_translation import BackTranslation
 from signer_lib.metrics.poses import pose_scores
 from signer_lib.metrics.recognition import distances, normalised, scores
-from signer_lib.performances.folder import Performed, Produced
+from signer_lib.performances.folder import Produced
 from signer_lib.performances.trajectory import LEFT
 from signer_lib.pose import PoseSequence
 from signer_lib.prior.body import load_body
@@ -72,13 +72,13 @@ def single_signs(produced: list[Produced], asked: Asked, least: int = 3) -> list
     return found
 
 
-def candidates(prior: Prior, truth: list[Performed]) -> dict[str, list[tuple[str, PoseSequence]]]:
-    """The raw candidates for the signs of the truth: "first", the one that the prior lists first, and "every" one of them."""
+def candidates(asked: Asked) -> dict[str, list[tuple[str, PoseSequence]]]:
+    """The raw candidates for the signs of ``single_signs``: "first", the one that the prior lists first, and "every" one of them."""
     found = defaultdict(list)
-    for row in truth:
-        for unit in row.units:
+    for row, sentence in zip(asked.truth, asked.sentences):
+        for unit in row.units if sentence.glosses == row.glosses else ():
             if not unit.of:
-                offered = prior.candidates(unit.name)
+                offered = asked.prior.candidates(unit.name)
                 found["first"].append((unit.name, offered[0].poses))
                 found["every"] += [(unit.name, c.poses) for c in offered]
     return dict(found)

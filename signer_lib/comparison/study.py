@@ -70,7 +70,7 @@ class Study:
     def raw_candidates(self) -> None:
         """How well the prior's clips are known as they are: what the blended signs are compared with."""
         if not (self.out / "candidates.json").is_file():
-            found = {name: self.signs.known(signs) for name, signs in candidates(self.asked.prior, self.asked.truth).items()}
+            found = {name: self.signs.known(signs) for name, signs in candidates(self.asked).items()}
             write_result(self.out / "candidates.json", {"system": "candidates", "recognition": found}, f"{self.command} --systems candidates")
 
     def _measure(self, file: str, name: str, model: Path | None, told: dict) -> None:
