@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
 from signer_lib.assets import CHECKPOINTS
@@ -35,6 +36,7 @@ from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Candidate, Prior
 
 FEWEST = 3                                  # frames of a sign
+EDGE = 1.5                                  # frames over which one filter passes into the other
 HELD = 0.04                                 # seconds from which a pause is one
 AXES = {"weights": ("unit", "expert"), "experts": ("unit", "expert"), "choices": ("unit", "expert", "candidate"), "mask": ("unit", "candidate"),
         "seconds": ("unit",), "queries": ("unit", "query")}
@@ -221,7 +223,7 @@ class SLPMoE(nn.Module):
         plan = Plan.of([(own, left_course(own, spans, [offers[unit.name].left for unit in units], FPS, WAITING))], [n + 1])
         laid, lengths = lay_out(direction, length, found.bend, plan)
         refined = self.refine(laid[None], plan.phase[None], torch.ones(1, len(laid), dtype=torch.bool))[0]
-        return Trajectory(refined, lengths).low_pass(FPS, CUTOFF, arms=self.config.cutoff).poses(FPS), spans
+        return steady(Trajectory(refined, lengths), plan.own.boundary >= 0, self.config.cutoff).poses(FPS), spans
 
     def sign(self, sentences: list[GlossSentence], prior: Prior) -> list[Produced]:
         """Each sentence by itself, from glosses and states to poses with their markers."""
@@ -248,6 +250,12 @@ class SLPMoE(nn.Module):
             raise damaged(Path(folder), error) from None
         load_weights(model, Path(folder))
         return model.eval()
+
+
+def steady(path: Trajectory, on_way: np.ndarray, cutoff: float) -> Trajectory:
+    """The last step of R: a zero-phase low-pass, of the arms at ``cutoff`` Hz where they are on their way (T,), for there is no sign to blur."""
+    share = gaussian_filter1d(on_way.astype(float), EDGE)
+    return path.low_pass(FPS, CUTOFF).mixed(path.low_pass(FPS, cutoff), share)
 
 
 def _held(seconds: float, ends: bool, sentence_pause: float) -> int:

@@ -58,7 +58,7 @@ def distances(clips: list[np.ndarray], prototypes: list[np.ndarray]) -> np.ndarr
     """(N, P) mean squared distance to the nearer of a prototype and its mirror image, since some signers are left-handed."""
     asked = np.stack([features(clip) for clip in clips])
     ways = [np.stack([features(turn(p)) for p in prototypes]) for turn in (lambda clip: clip, mirrored)]
-    return np.minimum(*(((asked[:, None] - way) ** 2).mean(-1) for way in ways))
+    return np.stack([np.minimum(*(((one - way) ** 2).mean(-1) for way in ways)) for one in asked])       # N P F at once would not fit
 
 
 def scores(d: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -61,13 +61,16 @@ class Trajectory:
         direction[:, ARMS] = middle + size * (arms - middle)
         return replace(self, direction=make_unit(direction))
 
-    def low_pass(self, fps: float, cutoff: float, arms: float | None = None) -> Trajectory:
-        """Through the zero-phase filter of ``cutoff`` Hz; the arms through one of ``arms`` Hz, if that is given."""
-        direction = self.direction.numpy()
-        smooth = np.array(zero_phase(direction, fps, cutoff))            # what is too short comes back as it is
-        if arms is not None:
-            smooth[:, ARMS] = zero_phase(direction[:, ARMS], fps, arms)
-        return replace(self, direction=make_unit(torch.from_numpy(np.ascontiguousarray(smooth, np.float32))))
+    def low_pass(self, fps: float, cutoff: float) -> Trajectory:
+        """Through the zero-phase filter of ``cutoff`` Hz."""
+        smooth = torch.from_numpy(np.ascontiguousarray(zero_phase(self.direction.numpy(), fps, cutoff), np.float32))
+        return replace(self, direction=make_unit(smooth))
+
+    def mixed(self, other: Trajectory, share: np.ndarray) -> Trajectory:
+        """The arms of ``other`` where ``share`` (T,) is 1, this one's where it is 0, directions between them elsewhere; the rest is this one's."""
+        direction, part = self.direction.clone(), torch.from_numpy(share).float()[:, None, None]
+        direction[:, ARMS] = (1 - part) * direction[:, ARMS] + part * other.direction[:, ARMS]
+        return replace(self, direction=make_unit(direction))
 
     def poses(self, fps: float) -> PoseSequence:
         return PoseSequence(self.xyz.numpy(), fps)
