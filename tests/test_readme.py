@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
+from signer_lib.comparison.report import markdown, study_runs
 from signer_lib.figures.text import phoenix_table
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
@@ -97,3 +98,15 @@ def test_the_repository_names_no_machine():
     ]:
         if path.is_file() and path != Path(__file__).resolve():
             assert not re.search(r"""["' =(]/(?:home|root|work|tmp|Users)/\w""", path.read_text(encoding="utf-8")), path
+
+
+def test_the_table_of_the_poses_comes_from_results():
+    assert markdown(RESULTS / "slp_moe" / "rules") in README
+    speed = json.loads((RESULTS / "slp_moe" / "speed.json").read_text())
+    growth = {row["glosses"]: row["ms"] for row in speed["growth"]}
+    assert f"takes {speed['ten_glosses_ms']['all']:.0f} ms from text to poses on two cores" in README
+    assert f"100 glosses {growth[100]:.0f} ms, 1,000 glosses {growth[1000] / 1000:.1f} s" in README
+    entropy = [run["gates"]["load_entropy"] for run in study_runs(RESULTS / "slp_moe" / "rules")["full"]]
+    assert f"entropy {sum(entropy) / len(entropy):.3f}" in README
+    results = read_results(RESULTS / "slp_moe" / "rules") + [speed]
+    assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"
