@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from signer_lib.errors import SignerError
@@ -132,6 +132,7 @@ def plot_ablations(rows: Mapping[str, Mapping[str, Sequence[float]]], metric: st
     axis.set_yticks(range(len(rows)), rows)
     axis.invert_yaxis()
     axis.set_xlabel(MEASURES.get(metric, metric))
+    axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.grid(color=SHADE, axis="x")
     return axis
 
