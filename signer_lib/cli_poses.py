@@ -63,7 +63,7 @@ def train_back_translation(
     from signer_lib.metrics.back_translation_training import train
 
     training = train(data, out, size, seed, minutes, set)
-    _told(training, out, f"dev BLEU-4 {training.state['best_bleu4']:.2f} (epoch {training.state['best_epoch']})")
+    _told(training, out, f"dev BLEU-4 {training.state['best'][0]:.2f} (epoch {training.state['best_epoch']})")
 
 
 def evaluate_poses(

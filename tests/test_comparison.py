@@ -115,6 +115,18 @@ def test_what_cannot_be_scored_is_told_in_one_line(words, message):
     assert isinstance(found.exception, SignerError) and message in str(found.exception)
 
 
+@pytest.mark.parametrize(("what", "changes", "told"), [
+    ("slp-moe", ["steps=2", "log_steps=2", "batch_size=2", "channels=8"], "2 steps, best on dev at step 2"),
+    ("regression", ["epochs=1", "d_model=16", "d_ff=16", "heads=2", "warmup_steps=1"], "steps, best epoch 1"),
+    ("back-translation", ["epochs=1", "vocabulary=120", "warmup_steps=1"], "steps, dev BLEU-4 0.00 (epoch 1)"),
+])
+def test_every_training_of_the_stage_can_be_typed_and_tells_what_it_left(data, tmp_path, what, changes, told):
+    words = ["train", what, "--data", str(data), "--out", str(tmp_path / "model"), *(word for change in changes for word in ("--set", change))]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0, found.exception
+    assert told in found.output and (tmp_path / "model" / "training.json").is_file()
+
+
 def test_a_study_leaves_a_file_for_each_run_and_does_not_run_it_again(data, judge, tmp_path, capsys):
     words = ["--data", str(data), "--judge", str(judge), "--out", str(tmp_path), "--systems", "static_mean", "ground_truth", "candidates"]
     study.main(words)
