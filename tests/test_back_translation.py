@@ -22,10 +22,11 @@ from torch.nn.functional import cross_entropy, ctc_loss, gelu
 
 from signer_lib.assets import ROOT
 from signer_lib.errors import SignerError
+from signer_lib.loop import STATE, learning_rate
 from signer_lib.metrics import back_translation_training as training
 from signer_lib.metrics.back_translation import BackTranslation, Reading, settings_of
 from signer_lib.metrics.back_translation_batching import Batches, bucketed, least_frames, warped
-from signer_lib.metrics.back_translation_training import STATE, Objective, Training, back_translation_config, learning_rate, new_back_translation
+from signer_lib.metrics.back_translation_training import Objective, Training, back_translation_config, new_back_translation
 from signer_lib.metrics.pieces import END, PAD, START, Pieces, normal_text, spelled_words
 from signer_lib.metrics.pose_reader import SHORTEN, Frames, Halve, Size, root_and_anchors, stacked
 from signer_lib.metrics.text import text_scores

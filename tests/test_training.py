@@ -35,7 +35,8 @@ from signer_lib.language.losses import NOTHING, loss_asked, loss_con, loss_kl, l
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import MASK, SLOTS, Encoded, SignTokenizer
-from signer_lib.language.training import SlulConfig, Training, learning_rate, new_slul
+from signer_lib.language.training import SlulConfig, Training, new_slul
+from signer_lib.loop import learning_rate
 from signer_lib.results import read_results
 
 TERMS = ["slul", "sagm", "kl", "con", "asked"]

@@ -6,33 +6,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import random
 import time
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, set_seed
+from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from signer_lib.baselines.regression import STEADY, UNKNOWN, Regression, RegressionConfig
-from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.language.batching import bucketed
-from signer_lib.language.training import TIMED, learning_rate
+from signer_lib.loop import Loop, learning_rate
 from signer_lib.metrics.poses import dtw_mje, duration_ratio, total_distance_ratio
 from signer_lib.performances.folder import Performed, read_split
 from signer_lib.pose import SIGNER70
-from signer_lib.progress import bar
-from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
 
 CLIP = 1.0                                  # the longest gradient of a step
 EVERYWHERE = 0.04                           # variance of the noise in ways that no frame goes, at noise 1
@@ -135,11 +130,13 @@ def free_running(model: Regression, performed: list[Performed]) -> dict[str, flo
     return dict(zip(("dev_dtw_mje", "dev_duration", "dev_way"), np.nanmean(rows, 0).tolist()))
 
 
-class Training:
+class Training(Loop):
     """One training: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
+
+    title = "regression"
 
     def __init__(self, config: RegressionConfig, data: Path | str, out: Path | str, seed: int, minutes: float | None = None):
         self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
@@ -162,9 +159,7 @@ class Training:
                               "use fewer, or a larger batch_size")
         optimizer = torch.optim.AdamW(self.model.net.parameters(), config.learning_rate, fused=True)
         self.net, self.optimizer = self.accelerator.prepare(self.model.net, optimizer)
-        self.best: dict[str, Tensor] = {}
-        self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best": math.inf, "best_epoch": 0, "log": []}
+        self.begin(config.epochs * len(self.batches), math.inf)
         content = hashlib.sha256()
         for units, frames in zip(self.batches.units, self.batches.frames):
             content.update(units.numpy().tobytes() + frames.numpy().tobytes())
@@ -196,55 +191,8 @@ class Training:
         return terms | {"total": terms["pose"] + self.config.weight_counter * terms["counter"]}
 
     # --- the whole ---------------------------------------------------------------------------------------------------
-    def run(self) -> Regression:
-        """Trains to the end, or until ``patience`` epochs brought no lower dev loss; writes the best epoch's weights. -> Regression"""
-        state, epoch = self.state, len(self.batches)
-        with bar(f"regression, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
-            while state["step"] < state["steps"] and not state.get("stopped"):
-                terms = self.step()
-                for name, value in terms.items():
-                    self.sums[name] += value
-                k = state["step"]
-                if not math.isfinite(terms["total"]):
-                    raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
-                if self.minutes and k in TIMED:
-                    self._timed(k)
-                if k % self.config.log_steps == 0 or k % epoch == 0 or k == state["steps"]:
-                    self._log(k)
-                if k % epoch == 0 or k == state["steps"]:
-                    self._score(-(-k // epoch))
-                    self._save()
-                elif k % (10 * self.config.log_steps) == 0:
-                    self._save()
-                tick(terms["total"])
-        self.accelerator.wait_for_everyone()
-        self.model.net.load_state_dict(self.best)
-        self.model.net.eval()
-        if self.accelerator.is_main_process:
-            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), "best_epoch": state["best_epoch"],
-                    "processes": self.accelerator.num_processes}
-            save_trained(self.model, self.out, state["log"], self.settings | done)
-            self._state_file.unlink(missing_ok=True)
-        self.accelerator.wait_for_everyone()
-        return self.model
-
-    def _timed(self, k: int) -> None:
-        """``minutes`` become a number of steps, once and for all, from the time that twenty steps took."""
-        if k == TIMED[0]:
-            self.state["timed_from"] = self.state["seconds"]
-        else:
-            pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
-            self.state["steps"] = self._agree(max(TIMED[1], round(60 * self.minutes / pace)))
-
-    def _log(self, k: int) -> None:
-        since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
-        line = {"step": k, "epoch": round(k / len(self.batches), 3), "lr": round(self.optimizer.param_groups[0]["lr"], 6),
-                **{name: round(value / since, 6) for name, value in self.sums.items()}, "minutes": round(self.state["seconds"] / 60, 2)}
-        self.sums.clear()
-        self._write(line)
-
     @torch.inference_mode()
-    def _score(self, epoch: int) -> None:
+    def score(self, epoch: int) -> None:
         """The dev split's loss, with the noise of training, and how some of it comes out in free running."""
         scores = None
         if self.accelerator.is_main_process:
@@ -260,43 +208,10 @@ class Training:
         elif epoch - self.state["best_epoch"] >= self.config.patience:
             self.state["stopped"] = True
 
-    def _agree(self, value):
-        """What the main process says, on all."""
-        return broadcast_object_list([value])[0]
-
-    def _write(self, line: dict) -> None:
-        self.state["log"].append(line)
-        if self.accelerator.is_main_process:
-            self.out.mkdir(parents=True, exist_ok=True)
-            with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
-            if "dev_total" in line:
-                print(json.dumps(line), flush=True)
-
-    # --- going on after a stop ---------------------------------------------------------------------------------------
     @property
-    def _state_file(self) -> Path:
-        return self.out / "training_state.safetensors"
+    def modules(self) -> dict[str, nn.Module]:
+        return {"weights": self.model.net}
 
-    def _save(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
-        tensors, numbers = optimizer_tensors(self.optimizer)
-        modules = {"weights": self.model.net.state_dict(), "best": self.best, "optimizer": tensors}
-        save_state(self._state_file, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
-
-    def _resume(self) -> None:
-        if not self._state_file.is_file():
-            if self.accelerator.is_main_process:
-                (self.out / "log.jsonl").unlink(missing_ok=True)
-            return
-        modules, told = load_state(self._state_file)
-        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
-            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
-                              f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
-        self.model.net.load_state_dict(modules["weights"])
-        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
-        self.best, self.state = modules.get("best", {}), told["state"]
-        if self.accelerator.is_main_process:
-            (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.state["log"]), encoding="utf-8")
-            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)
+    @property
+    def trained(self) -> tuple[nn.Module, object]:
+        return self.model.net, self.model

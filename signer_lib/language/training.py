@@ -7,17 +7,15 @@ import hashlib
 import json
 import math
 import time
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, set_seed
-from torch import Tensor
+from accelerate.utils import set_seed
+from torch import Tensor, nn
 from transformers import Adafactor, T5Config
 
-from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
@@ -28,11 +26,8 @@ from signer_lib.language.losses import inverse_document_frequency
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import SLOTS, SPELLED, SignTokenizer
+from signer_lib.loop import Loop, learning_rate, precision
 from signer_lib.metrics.text import text_scores
-from signer_lib.progress import bar
-from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
-
-TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
 
 
 @dataclass
@@ -96,21 +91,6 @@ def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
     return text_scores([" ".join(sentence.glosses) for sentence in found], [gloss for _, gloss in pairs])
 
 
-def precision(asked: str) -> str:
-    """In accelerate's words. "auto" is "bf16" where the hardware is faster with it (a GPU, a CPU with AMX), else "no", which is fp32."""
-    gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    fast = gpu or torch.cpu.get_capabilities().get("amx_bf16", False)
-    return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
-
-
-def learning_rate(config: SlulConfig, step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine down to 0."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(steps - config.warmup_steps, 1)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
 def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLUL:
     """An untrained SLUL for the corpus: of the config's size, or on a hub T5."""
     settings = {"language": corpus.language, **{key: getattr(config, key) for key in ("beams", "length_penalty", "max_glosses")}}
@@ -120,11 +100,13 @@ def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLU
     return SLUL.new(SignTokenizer.train(corpus.train, corpus.language, config.vocabulary), settings, config.model, prompts)
 
 
-class Training:
+class Training(Loop):
     """One training of SLUL: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
+
+    title = "slul"
 
     def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
         self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
@@ -152,10 +134,8 @@ class Training:
         optimizer = Adafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         self.inner = self.accelerator.unwrap_model(self.objective)
-        self.best: dict[str, Tensor] = {}
-        self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best": [-1.0, 0.0], "best_bleu4": 0.0,
-                      "best_epoch": 0, "log": []}
+        self.begin(config.epochs * len(self.batches), [-1.0, 0.0])
+        self.state["best_bleu4"] = 0.0
         self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "language": corpus.language, "pairs": len(corpus.train),
                                           "pairs_sha256": hashlib.sha256(json.dumps(corpus.train).encode()).hexdigest()[:16],
                                           "minutes": minutes, "base": base}
@@ -217,54 +197,7 @@ class Training:
         return idf
 
     # --- the whole ---------------------------------------------------------------------------------------------------
-    def run(self) -> SLUL:
-        """Trains to the end, or until ``patience`` epochs brought no better dev BLEU-4; writes the best epoch's averaged weights. -> SLUL"""
-        state, epoch = self.state, len(self.batches)
-        with bar(f"slul, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
-            while state["step"] < state["steps"] and not state.get("stopped"):
-                terms = self.step()
-                for name, value in terms.items():
-                    self.sums[name] += value
-                k = state["step"]
-                if not all(math.isfinite(value) for value in terms.values()):
-                    raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
-                if self.minutes and k in TIMED:
-                    self._timed(k)
-                if k % self.config.log_steps == 0 or k % epoch == 0 or k == state["steps"]:
-                    self._log(k)
-                if k % epoch == 0 or k == state["steps"]:
-                    self._score(-(-k // epoch))
-                    self._save()
-                elif k % (10 * self.config.log_steps) == 0:
-                    self._save()
-                tick(terms["total"])
-        self.accelerator.wait_for_everyone()
-        self.averaged.load_state_dict(self.best)
-        trained = self.averaged.slul
-        if self.accelerator.is_main_process:
-            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), "best_epoch": state["best_epoch"],
-                    "processes": self.accelerator.num_processes, "mixed_precision": self.accelerator.mixed_precision}
-            save_trained(trained, self.out, state["log"], self.settings | done)
-            self._state_file.unlink(missing_ok=True)
-        self.accelerator.wait_for_everyone()
-        return trained
-
-    def _timed(self, k: int) -> None:
-        """``minutes`` become a number of steps, once and for all, from the time that twenty steps took."""
-        if k == TIMED[0]:
-            self.state["timed_from"] = self.state["seconds"]
-        else:
-            pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
-            self.state["steps"] = self._agree(max(TIMED[1], round(60 * self.minutes / pace)))
-
-    def _log(self, k: int) -> None:
-        since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
-        line = {"step": k, "epoch": round(k / len(self.batches), 3), "lr": round(self.optimizer.param_groups[0]["lr"], 6),
-                **{name: round(value / since, 6) for name, value in self.sums.items()}, "minutes": round(self.state["seconds"] / 60, 2)}
-        self.sums.clear()
-        self._write(line)
-
-    def _score(self, epoch: int) -> None:
+    def score(self, epoch: int) -> None:
         """Dev BLEU-4 of the averaged weights, by greedy search."""
         scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else None
         scores = self._agree(scores)
@@ -277,43 +210,10 @@ class Training:
         elif epoch - self.state["best_epoch"] >= self.config.patience:
             self.state["stopped"] = True
 
-    def _agree(self, value):
-        """What the main process says, on all."""
-        return broadcast_object_list([value])[0]
-
-    def _write(self, line: dict) -> None:
-        self.state["log"].append(line)
-        if self.accelerator.is_main_process:
-            self.out.mkdir(parents=True, exist_ok=True)
-            with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
-            if "dev_bleu4" in line:
-                print(json.dumps(line), flush=True)
-
-    # --- going on after a stop ---------------------------------------------------------------------------------------
     @property
-    def _state_file(self) -> Path:
-        return self.out / "training_state.safetensors"
+    def modules(self) -> dict[str, nn.Module]:
+        return {"weights": self.inner, "averaged": self.averaged}
 
-    def _save(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
-        tensors, numbers = optimizer_tensors(self.optimizer)
-        modules = {"weights": self.inner.state_dict(), "averaged": self.averaged.state_dict(), "best": self.best, "optimizer": tensors}
-        save_state(self._state_file, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
-
-    def _resume(self) -> None:
-        if not self._state_file.is_file():
-            if self.accelerator.is_main_process:
-                (self.out / "log.jsonl").unlink(missing_ok=True)
-            return
-        modules, told = load_state(self._state_file)
-        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
-            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
-                              f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
-        self.inner.load_state_dict(modules["weights"]), self.averaged.load_state_dict(modules["averaged"])
-        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
-        self.best, self.state = modules.get("best", {}), told["state"]
-        if self.accelerator.is_main_process:
-            (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.state["log"]), encoding="utf-8")
-            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)
+    @property
+    def trained(self) -> tuple[nn.Module, object]:
+        return self.averaged, self.averaged.slul

@@ -7,32 +7,27 @@ import hashlib
 import json
 import math
 import time
-from collections import defaultdict
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, set_seed
+from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, ctc_loss
 
-from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
+from signer_lib.loop import Loop, learning_rate, precision
 from signer_lib.metrics.back_translation import BLANK, BackTranslation, settings_of
 from signer_lib.metrics.back_translation_batching import Batch, Batches
 from signer_lib.metrics.pieces import PAD, Pieces
 from signer_lib.metrics.pose_reader import Reader, Size
 from signer_lib.pose.formats.folder import PoseFolder, read_folder
-from signer_lib.progress import bar
-from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
 
-TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
 SHOWN = ("bleu4", "rouge", "chrf", "wer", "bleu4_glosses")
-STATE = "training_state.safetensors"
 
 
 @dataclass
@@ -89,21 +84,6 @@ def back_translation_config(size: str, changes: list[str] | None = None) -> Back
     return load_config(BackTranslationConfig, size if size.endswith((".yaml", ".yml")) else f"back_translation_{size}", changes)
 
 
-def precision(asked: str) -> str:
-    """In accelerate's words. "auto" is "bf16" where the hardware is faster with it (a GPU, a CPU with AMX), else "no", which is fp32."""
-    gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    fast = gpu or torch.cpu.get_capabilities().get("amx_bf16", False)
-    return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
-
-
-def learning_rate(config: BackTranslationConfig, step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine down to 0."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(steps - config.warmup_steps, 1)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
 def new_back_translation(config: BackTranslationConfig, data: PoseFolder) -> BackTranslation:
     """An untrained reader for the data's skeleton, glosses and words."""
     pieces = Pieces.train(data.texts, data.glosses, config.vocabulary)
@@ -131,11 +111,13 @@ class Objective(nn.Module):
         return sum(self.weights[name] * value for name, value in terms.items())
 
 
-class Training:
+class Training(Loop):
     """One training: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
+
+    title = "back-translation"
 
     def __init__(self, config: BackTranslationConfig, data: Path, out: Path, seed: int, minutes: float | None = None):
         self.config, self.out, self.seed, self.minutes = config, Path(out), seed, minutes
@@ -160,9 +142,7 @@ class Training:
         optimizer = torch.optim.AdamW(objective.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         self.inner = self.accelerator.unwrap_model(self.objective)
-        self.best: dict[str, Tensor] = {}
-        self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": config.epochs * len(self.batches), "seconds": 0.0, "best": [-1.0, 0.0], "best_epoch": 0, "log": []}
+        self.begin(config.epochs * len(self.batches), [-1.0, 0.0])
         self.settings = asdict(config) | {"seed": seed, "data": Path(data).resolve().name, "sentences": len(train.poses),
                                           "joints": train.poses[0].shape[1], "fps": train.fps, "glosses": len(self.model.glosses),
                                           "data_sha256": _sha256(train), "minutes": minutes}
@@ -196,53 +176,7 @@ class Training:
             torch._foreach_lerp_(list(self.averaged.net.parameters()), list(self.inner.net.parameters()), 1 - keep)
 
     # --- the whole ---------------------------------------------------------------------------------------------------
-    def run(self) -> BackTranslation:
-        """Trains to the end, or until ``patience`` epochs brought no better dev score; writes the best epoch's averaged weights."""
-        state, epoch = self.state, len(self.batches)
-        with bar(f"back-translation, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
-            while state["step"] < state["steps"] and not state.get("stopped"):
-                terms = self.step()
-                for name, value in terms.items():
-                    self.sums[name] += value
-                k = state["step"]
-                if not math.isfinite(terms["total"]):
-                    raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
-                if self.minutes and k in TIMED:
-                    self._timed(k)
-                if k % self.config.log_steps == 0 or k % epoch == 0 or k == state["steps"]:
-                    self._log(k)
-                if k % epoch == 0 or k == state["steps"]:
-                    self._score(-(-k // epoch))
-                    self._save()
-                elif k % (10 * self.config.log_steps) == 0:
-                    self._save()
-                tick(terms["total"])
-        self.accelerator.wait_for_everyone()
-        self.averaged.net.load_state_dict(self.best)
-        if self.accelerator.is_main_process:
-            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), "best_epoch": state["best_epoch"],
-                    "processes": self.accelerator.num_processes, "mixed_precision": self.accelerator.mixed_precision}
-            save_trained(self.averaged, self.out, state["log"], self.settings | done)
-            (self.out / STATE).unlink(missing_ok=True)
-        self.accelerator.wait_for_everyone()
-        return self.averaged
-
-    def _timed(self, k: int) -> None:
-        """``minutes`` become a number of steps, once and for all, from the time that twenty steps took."""
-        if k == TIMED[0]:
-            self.state["timed_from"] = self.state["seconds"]
-        else:
-            pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
-            self.state["steps"] = self._agree(max(TIMED[1], round(60 * self.minutes / pace)))
-
-    def _log(self, k: int) -> None:
-        since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
-        line = {"step": k, "epoch": round(k / len(self.batches), 3), "lr": round(self.optimizer.param_groups[0]["lr"], 6),
-                **{name: round(value / since, 6) for name, value in self.sums.items()}, "minutes": round(self.state["seconds"] / 60, 2)}
-        self.sums.clear()
-        self._write(line)
-
-    def _score(self, epoch: int) -> None:
+    def score(self, epoch: int) -> None:
         """The averaged weights' reading of dev: the text's BLEU-4 ranks, then the glosses' WER."""
         scores = self.averaged.scores(self.dev.poses, self.dev.texts, self.dev.glosses) if self.accelerator.is_main_process else None
         scores = self._agree(scores)
@@ -254,42 +188,14 @@ class Training:
         elif epoch - self.state["best_epoch"] >= self.config.patience:
             self.state["stopped"] = True
 
-    def _agree(self, value):
-        """What the main process says, on all."""
-        return broadcast_object_list([value])[0]
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        return {"weights": self.inner.net, "averaged": self.averaged.net}
 
-    def _write(self, line: dict) -> None:
-        self.state["log"].append(line)
-        if self.accelerator.is_main_process:
-            self.out.mkdir(parents=True, exist_ok=True)
-            with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
-            if "dev_bleu4" in line:
-                print(json.dumps(line), flush=True)
+    @property
+    def trained(self) -> tuple[nn.Module, object]:
+        return self.averaged.net, self.averaged
 
-    # --- going on after a stop ---------------------------------------------------------------------------------------
-    def _save(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
-        tensors, numbers = optimizer_tensors(self.optimizer)
-        modules = {"weights": self.inner.net.state_dict(), "averaged": self.averaged.net.state_dict(), "best": self.best, "optimizer": tensors}
-        save_state(self.out / STATE, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
-
-    def _resume(self) -> None:
-        if not (self.out / STATE).is_file():
-            if self.accelerator.is_main_process:
-                (self.out / "log.jsonl").unlink(missing_ok=True)
-            return
-        modules, told = load_state(self.out / STATE)
-        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
-            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
-                              f"{self.settings[other[0]]}): choose another --out, or delete {self.out / STATE} to start again")
-        self.inner.net.load_state_dict(modules["weights"]), self.averaged.net.load_state_dict(modules["averaged"])
-        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
-        self.best, self.state = modules.get("best", {}), told["state"]
-        if self.accelerator.is_main_process:
-            (self.out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.state["log"]), encoding="utf-8")
-            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)
 
 
 def train(data: Path, out: Path, size: str = "nano", seed: int = 1, minutes: float | None = None, set: list[str] | None = None) -> Training:
