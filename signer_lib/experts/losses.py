@@ -1,6 +1,6 @@
 """Eq. 9: the terms of the objective, each its own function. Lengths in shoulder widths, poses (..., T, J, 3); masks are true where a frame is.
 
-Of Eq. 9 the paper names L_smooth, L_vel and L_hand [paper]; their forms, and the terms for position and duration, are ours [ours].
+Of Eq. 9 the paper names L_smooth, L_vel and L_hand [paper]; their forms, and the terms for position, way and duration, are ours [ours].
 Every term is a sum over what it sees, divided by ``count`` where one is given: so that parts of a batch add up to the whole.
 """
 
@@ -11,6 +11,8 @@ from torch import Tensor
 from signer_lib.pose import SIGNER70
 
 LEFT, RIGHT = SIGNER70.groups["left_hand"], SIGNER70.groups["right_hand"]
+ENDS = [SIGNER70.index(f"{side}_{joint}") for side in "rl" for joint in ("wrist", "hand_middle_tip")]
+STILL = 0.1                                 # shoulder widths: a way that is no movement
 
 
 def masked_mean(value: Tensor, mask: Tensor | None, count: float | None = None) -> Tensor:
@@ -42,6 +44,19 @@ def loss_hand(P: Tensor, target: Tensor, mask: Tensor | None = None, count: floa
     local = lambda x, hand: x[..., hand, :] - x[..., hand.start:hand.start + 1, :]
     apart = sum((local(P, hand) - local(target, hand)).norm(dim=-1).mean(-1) for hand in (LEFT, RIGHT)) / 2
     return masked_mean(apart, mask, count)
+
+
+def loss_way(P: Tensor, target: Tensor, unit: Tensor, units: int, count: float | None = None) -> Tensor:
+    """L_way: mean |log ratio| of how far wrists and fingertips go within each unit. [ours] P, target (B, T, J, 3) -> ()
+
+    A wag or a shake that is out of step costs L_rec and L_vel least if it is made small; this asks for its size, whenever it comes.
+    unit (B, T): which of all ``units`` a frame is in, -1 for none.
+    """
+    inside = (unit[:, 1:] == unit[:, :-1]) & (unit[:, 1:] >= 0)
+    steps = lambda x: x[:, :, ENDS].diff(dim=1).norm(dim=-1)[inside]
+    ways = lambda x: x.new_zeros(units, len(ENDS)).index_add(0, unit[:, 1:][inside], steps(x)) + STILL
+    apart = (ways(P).log() - ways(target).log()).abs().mean(-1)
+    return apart.mean() if count is None else apart.sum() / count
 
 
 def loss_duration(seconds: Tensor, target: Tensor, count: float | None = None) -> Tensor:

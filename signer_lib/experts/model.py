@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
 from signer_lib.assets import CHECKPOINTS
@@ -21,7 +20,7 @@ from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, first_candi
 from signer_lib.experts.gating import Gate, GateTerms, Query
 from signer_lib.experts.layout import Plan, lay_out
 from signer_lib.experts.offers import Offered, Offers
-from signer_lib.experts.refinement import Refiner
+from signer_lib.experts.refinement import PHASE, Refiner, steady
 from signer_lib.experts.timeline import REST, Boundary, course, left_course
 from signer_lib.experts.transitions import FLAGS, Transitions, Ways
 from signer_lib.language.slul import GlossSentence
@@ -31,12 +30,10 @@ from signer_lib.performances.nonmanual import mark, topic_of
 from signer_lib.performances.trajectory import Trajectory
 from signer_lib.performances.units import Span, Unit, units_of
 from signer_lib.pose import PoseSequence
-from signer_lib.pose.motion import CUTOFF
 from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Candidate, Prior
 
 FEWEST = 3                                  # frames of a sign
-EDGE = 1.5                                  # frames over which one filter passes into the other
 HELD = 0.04                                 # seconds from which a pause is one
 AXES = {"weights": ("unit", "expert"), "experts": ("unit", "expert"), "choices": ("unit", "expert", "candidate"), "mask": ("unit", "candidate"),
         "seconds": ("unit",), "queries": ("unit", "query")}
@@ -89,6 +86,7 @@ class MoEConfig:
     weight_smooth: float
     weight_vel: float
     weight_hand: float
+    weight_way: float
     weight_duration: float
     weight_balance: float
 
@@ -179,8 +177,9 @@ class SLPMoE(nn.Module):
                 torch.cat([*(b.length for b in blends), self.rest_length[None].expand(-1, F, -1)]))
 
     def refine(self, direction: Tensor, phase: Tensor, mask: Tensor) -> Tensor:
-        """R of Eq. 9; shapes as ``refinement.Refiner``."""
-        return self.R(direction, phase, mask) if self.R is not None else direction
+        """R of Eq. 9, with the low-pass that ends it; shapes as ``refinement.Refiner``."""
+        corrected = self.R(direction, phase, mask) if self.R is not None else direction
+        return steady(corrected, mask, phase[..., PHASE.index("on the way")], FPS, self.config.cutoff)
 
     # --- a sentence --------------------------------------------------------------------------------------------------
     def offers(self, prior: Prior) -> Offers:
@@ -223,7 +222,7 @@ class SLPMoE(nn.Module):
         plan = Plan.of([(own, left_course(own, spans, [offers[unit.name].left for unit in units], FPS, WAITING))], [n + 1])
         laid, lengths = lay_out(direction, length, found.bend, plan)
         refined = self.refine(laid[None], plan.phase[None], torch.ones(1, len(laid), dtype=torch.bool))[0]
-        return steady(Trajectory(refined, lengths), plan.own.boundary >= 0, self.config.cutoff).poses(FPS), spans
+        return Trajectory(refined, lengths).poses(FPS), spans
 
     def sign(self, sentences: list[GlossSentence], prior: Prior) -> list[Produced]:
         """Each sentence by itself, from glosses and states to poses with their markers."""
@@ -250,12 +249,6 @@ class SLPMoE(nn.Module):
             raise damaged(Path(folder), error) from None
         load_weights(model, Path(folder))
         return model.eval()
-
-
-def steady(path: Trajectory, on_way: np.ndarray, cutoff: float) -> Trajectory:
-    """The last step of R: a zero-phase low-pass, of the arms at ``cutoff`` Hz where they are on their way (T,), for there is no sign to blur."""
-    share = gaussian_filter1d(on_way.astype(float), EDGE)
-    return path.low_pass(FPS, CUTOFF).mixed(path.low_pass(FPS, cutoff), share)
 
 
 def _held(seconds: float, ends: bool, sentence_pause: float) -> int:

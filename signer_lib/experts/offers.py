@@ -88,7 +88,11 @@ class Offers:
 
 
 def times(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(F,) where in ``other`` (U, j, 3) each frame of ``reference`` (F, j, 3) is found: monotone, ends on ends."""
+    """(F,) where in ``other`` (U, j, 3) each frame of ``reference`` (F, j, 3) is found: monotone, ends on ends.
+
+    Each is taken about its own middle: where a signer signs is no matter of time.
+    """
+    reference, other = reference - reference.mean(0), other - other.mean(0)
     cost = np.linalg.norm(reference[:, None] - other[None], axis=-1).mean(-1)
     _, path = dtw_path(cost)                                                                           # (L, 2)
     found = np.array([path[path[:, 0] == t, 1].mean() for t in range(len(reference))])

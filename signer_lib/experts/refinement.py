@@ -1,14 +1,24 @@
-"""R of Eq. 9: the temporal refinement of the whole sequence. A small convolution over time that corrects bone directions. [ours: form]"""
+"""R of Eq. 9: the temporal refinement of the whole sequence. A small convolution over time corrects bone directions; a low-pass steadies
+them. [ours: form]"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
 import torch
+from scipy.signal.windows import gaussian
 from torch import Tensor, nn
 
+from signer_lib.performances.trajectory import ARMS
 from signer_lib.pose.directions import make_unit
+from signer_lib.pose.motion import CUTOFF, zero_phase
 
 MOVING = [*range(2, 8), *range(9, 29), *range(30, 50)]         # joints that it may turn; head and face keep their tracks
 PHASE = ("in a sign", "share of it", "on the way", "share of it")
+ARMS_CUTOFF = 5.0                           # Hz, of the arms in a sign: they do not shake as fingers do
+EDGE = 1.5                                  # frames over which one filter passes into the other
+LEAST = 1e-3                                # of a filter's answer to one frame, by its largest value; what is less is left out
 
 
 class Block(nn.Module):
@@ -46,3 +56,38 @@ class Refiner(nn.Module):
             x = block(x, mask)
         turned = self.leave(x).view(B, T, len(MOVING), 3)
         return make_unit(direction.index_add(2, torch.tensor(MOVING), turned))
+
+
+def steady(direction: Tensor, mask: Tensor, on_way: Tensor, fps: float, cutoff: float) -> Tensor:
+    """The last step of R: a zero-phase low-pass of 6 Hz, for arms 5 Hz, and ``cutoff`` Hz where they are on their way, as there is no sign to blur.
+
+    direction (B, T, J, 3), mask (B, T) true where a frame is, on_way (B, T). Differentiable, so that R learns what the filter leaves of it.
+    """
+    flat = direction.flatten(2)
+    arms = torch.tensor([3 * joint + axis for joint in ARMS for axis in range(3)])
+    share = averaged(on_way[..., None].to(flat.dtype), mask, torch.from_numpy(gaussian(13, EDGE)).to(flat.dtype))
+    smooth = averaged(flat, mask, response(fps, CUTOFF))
+    at = lambda hertz: averaged(flat[..., arms], mask, response(fps, hertz))
+    steadier = share * at(cutoff) + (1 - share) * at(ARMS_CUTOFF)
+    return make_unit(smooth.index_copy(-1, arms, steadier).view_as(direction))
+
+
+def averaged(x: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
+    """Each frame of x (B, T, c) as the mean, with ``weights`` (2n + 1,), of those around it that mask (B, T) has."""
+    T, n = x.shape[1], len(weights) // 2
+    over_time = lambda rows: sum(w * rows[:, k:k + T] for k, w in enumerate(weights.tolist()))           # far quicker than a convolution
+    there = mask[..., None].to(x.dtype)
+    padded = nn.functional.pad(torch.cat([x * there, there], -1), (0, 0, n, n))
+    found = over_time(padded)
+    return found[..., :-1] / found[..., -1:].clamp(min=1e-6)
+
+
+@lru_cache
+def response(fps: float, cutoff: float) -> Tensor:
+    """What ``motion.zero_phase`` makes of a single frame: (2n + 1,), sums to 1."""
+    one = np.zeros(2 * round(2 * fps) + 1)
+    one[len(one) // 2] = 1
+    answer = zero_phase(one, fps, cutoff)
+    reach = np.abs(np.flatnonzero(np.abs(answer) > LEAST * answer.max()) - len(one) // 2).max()
+    kept = answer[len(one) // 2 - reach:len(one) // 2 + reach + 1]
+    return torch.from_numpy(kept / kept.sum())

@@ -24,7 +24,7 @@ from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.experts.batching import Batch, collate, make_examples
 from signer_lib.experts.layout import lay_out
-from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, objective
+from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, loss_way, objective
 from signer_lib.experts.model import MoEConfig, SLPMoE
 from signer_lib.experts.offers import Offers
 from signer_lib.files import filling
@@ -35,7 +35,7 @@ from signer_lib.prior.database import Prior
 from signer_lib.progress import bar
 from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
 
-WEIGHTED = ("rec", "smooth", "vel", "hand", "duration", "balance")
+WEIGHTED = ("rec", "smooth", "vel", "hand", "way", "duration", "balance")
 JOINTS = slice(0, 50)                       # of the losses; the face follows the rules
 WARM = 0.05                                 # share of the steps
 
@@ -59,7 +59,7 @@ class Objective(nn.Module):
         direction, length = model.with_rest(model.blend_units(batch.offered, chosen.gate.w, chosen.pi))
         way = model.transitions(direction, length, chosen.q, batch.ways)
         frames, lengths = lay_out(direction, length, way.bend, batch.plan)
-        P, target, mask = self._refined(frames, lengths, batch)
+        P, target, mask, unit = self._refined(frames, lengths, batch)
         n = counts["frames"]
         ends = (batch.ways.flags[:, 3] > 0) & (batch.holds > 0)
         holds = ((way.hold + 1e-3).log() - batch.holds.clamp(min=1e-3).log()).abs()[ends].sum() / counts["boundaries"]
@@ -67,21 +67,22 @@ class Objective(nn.Module):
         total = everyone(load.detach()) / counts["units"]
         K = self.config.experts
         return {"rec": loss_rec(P, target, mask, n), "smooth": loss_smooth(P, mask, n), "vel": loss_vel(P, target, mask, n),
-                "hand": loss_hand(P, target, mask, n),
+                "hand": loss_hand(P, target, mask, n), "way": loss_way(P, target, unit, len(batch.seconds), counts["units"]),
                 "duration": loss_duration(chosen.log_seconds.exp(), batch.seconds, counts["units"]) + holds
                 + loss_duration(way.seconds, batch.way_seconds, counts["boundaries"]),
                 # K sum_k m_k^2 with the gradient of every process's own rows
                 "balance": K * (2 * total * load / counts["units"] - total * load.detach() / counts["units"]).sum()}
 
-    def _refined(self, frames: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame."""
+    def _refined(self, frames: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame, (B, T) the unit it is in or -1."""
         of = torch.from_numpy(batch.plan.sentence)
         sizes = torch.bincount(of)
         at = torch.arange(len(of)) - torch.cat([sizes.new_zeros(1), sizes.cumsum(0)[:-1]])[of]
-        spread = lambda x: x.new_zeros(len(sizes), int(sizes.max()), *x.shape[1:]).index_put((of, at), x)
+        spread = lambda x, empty=0: x.new_full((len(sizes), int(sizes.max()), *x.shape[1:]), empty).index_put((of, at), x)
         mask = spread(torch.ones(len(of), dtype=torch.bool))
         refined = self.model.refine(spread(frames), spread(batch.plan.phase), mask)
-        return from_directions(refined, spread(lengths))[:, :, JOINTS], spread(batch.target)[:, :, JOINTS], mask
+        P, target = from_directions(refined, spread(lengths)), spread(batch.target)
+        return P[:, :, JOINTS], target[:, :, JOINTS], mask, spread(torch.from_numpy(batch.plan.own.unit), -1)
 
 
 class Training:

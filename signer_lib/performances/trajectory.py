@@ -66,12 +66,6 @@ class Trajectory:
         smooth = torch.from_numpy(np.ascontiguousarray(zero_phase(self.direction.numpy(), fps, cutoff), np.float32))
         return replace(self, direction=make_unit(smooth))
 
-    def mixed(self, other: Trajectory, share: np.ndarray) -> Trajectory:
-        """The arms of ``other`` where ``share`` (T,) is 1, this one's where it is 0, directions between them elsewhere; the rest is this one's."""
-        direction, part = self.direction.clone(), torch.from_numpy(share).float()[:, None, None]
-        direction[:, ARMS] = (1 - part) * direction[:, ARMS] + part * other.direction[:, ARMS]
-        return replace(self, direction=make_unit(direction))
-
     def poses(self, fps: float) -> PoseSequence:
         return PoseSequence(self.xyz.numpy(), fps)
 
