@@ -37,12 +37,13 @@ def learning_rate(config, step: int, steps: int) -> float:
 
 
 class Loop:
-    """A training in epochs. It sets these before ``_resume``, and gives ``step``, ``score``, ``modules`` and ``trained``.
+    """A training. It sets these before ``_resume``, and gives ``step``, ``score``, ``modules`` and ``trained``.
 
     config    with log_steps.    out, seed, minutes.    batches  as many as an epoch has.    settings  what must be the same to go on.
     """
 
     title: str
+    best_at = "best_epoch"      # where the best was, in the state and in training.json
     accelerator: Accelerator
     optimizer: torch.optim.Optimizer
 
@@ -50,7 +51,12 @@ class Loop:
         """The state before the first step; ``best``: a dev score that any beats."""
         self.best: dict[str, Tensor] = {}
         self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": steps, "seconds": 0.0, "best": best, "best_epoch": 0, "log": []}
+        self.state = {"step": 0, "steps": steps, "seconds": 0.0, "best": best, self.best_at: 0, "log": []}
+
+    @property
+    def every(self) -> int:
+        """So many steps from one dev score to the next: an epoch."""
+        return len(self.batches)
 
     def step(self) -> dict[str, float]:
         """One step; -> each term's value over the whole batch, ``total`` among them."""
@@ -72,7 +78,7 @@ class Loop:
 
     def run(self):
         """Trains to the end, or until ``score`` has set ``stopped``; writes the best weights. -> the model"""
-        state, epoch = self.state, len(self.batches)
+        state, epoch, every = self.state, len(self.batches), self.every
         with bar(f"{self.title}, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
             while state["step"] < state["steps"] and not state.get("stopped"):
                 terms = self.step()
@@ -83,9 +89,9 @@ class Loop:
                     raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
                 if self.minutes and k in TIMED:
                     self._timed(k)
-                if k % self.config.log_steps == 0 or k % epoch == 0 or k == state["steps"]:
+                if k % self.config.log_steps == 0 or k % every == 0 or k == state["steps"]:
                     self._log(k)
-                if k % epoch == 0 or k == state["steps"]:
+                if k % every == 0 or k == state["steps"]:
                     self.score(-(-k // epoch))
                     self._save()
                 elif k % (10 * self.config.log_steps) == 0:
@@ -96,7 +102,7 @@ class Loop:
         weights.load_state_dict(self.best)
         weights.eval()
         if self.accelerator.is_main_process:
-            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), "best_epoch": state["best_epoch"],
+            done = {"steps": state["step"], "train_minutes": round(state["seconds"] / 60, 2), self.best_at: state[self.best_at],
                     "processes": self.accelerator.num_processes, "mixed_precision": self.accelerator.mixed_precision}
             save_trained(model, self.out, state["log"], self.settings | done)
             self._state_file.unlink(missing_ok=True)

@@ -116,7 +116,7 @@ def test_what_cannot_be_scored_is_told_in_one_line(words, message):
 
 
 @pytest.mark.parametrize(("what", "changes", "told"), [
-    ("slp-moe", ["steps=2", "log_steps=2", "batch_size=2", "channels=8"], "2 steps, best on dev at step 2"),
+    ("slp-moe", ["steps=2", "log_steps=2", "batch_size=2", "channels=8", "warmup_steps=1"], "2 steps, best on dev at step 2"),
     ("regression", ["epochs=1", "d_model=16", "d_ff=16", "heads=2", "warmup_steps=1"], "steps, best epoch 1"),
     ("back-translation", ["epochs=1", "vocabulary=120", "warmup_steps=1"], "steps, dev BLEU-4 0.00 (epoch 1)"),
 ])

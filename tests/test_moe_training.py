@@ -37,7 +37,8 @@ from signer_lib.prior.table import clip_row, decode
 STATE = "training_state.safetensors"
 GLOSSES = {"IX-1", "IX-2", "IX-3", "IX-1P", "NOT", "PAST", "HAVE", "WHO", "WHAT", "GOOD", "WORK", "FINISH"}
 OWN = "WORK"                                    # of this sign the prior holds the very clip that is performed
-TINY = ["d_query=12", "hidden=8", "channels=8", "experts=3", "batch_size=4", "steps=30", "log_steps=10", "learning_rate=0.01", "weight_hand=1"]
+TINY = ["d_query=12", "hidden=8", "channels=8", "experts=3", "batch_size=4", "steps=30", "log_steps=10", "learning_rate=0.01",
+        "warmup_steps=2", "weight_hand=1"]
 LEFT_OUT = ["chooser=first", "gate=uniform", "space=positions", "channels=0"]
 
 
@@ -109,9 +110,10 @@ def ready(data, tmp_path_factory):
 
 
 def log_of(folder):
-    """The log, without the one value that is never the same twice."""
+    """The log, without the one value that is never the same twice; the lines of dev scores apart."""
     lines = map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    kept = [{key: value for key, value in line.items() if key != "minutes"} for line in lines]
+    return [line for line in kept if "total" in line], [line for line in kept if "dev_total" in line]
 
 
 def awake(model, seed=0):
@@ -153,11 +155,11 @@ def test_a_candidate_that_is_the_targets_own_clip_is_never_offered(data, ready):
         assert clip not in offered and len(offered) == 3, (name, offered)
     assert "train-1" in [c.variant for c in ready.offers[OWN].candidates]
     dropped = Training(tiny("candidates_dropped=0.6"), data, ready.out / "dropped", seed=3)
-    seen = torch.cat([dropped.batch(k)[0].offered.mask.sum(1) for k in range(12)])
+    seen = torch.cat([dropped.batches.batch(k)[0].offered.mask.sum(1) for k in range(12)])
     for k in range(12):
         rows = np.random.default_rng([3, k // 2]).permutation(10)[k % 2 * 4:k % 2 * 4 + 4]
         names = [name for row in rows for name in dropped.train[row].names]
-        mask = dropped.batch(k)[0].offered.mask
+        mask = dropped.batches.batch(k)[0].offered.mask
         assert not any(mask[i, 3] for i, name in enumerate(names) if name == OWN)
     assert seen.min() == 1 and seen.max() == 3, "some candidates are dropped, never all"
 
@@ -170,11 +172,11 @@ def test_the_only_candidate_is_offered_even_if_it_is_the_targets_own(ready):
 
 
 def test_a_batch_follows_from_seed_and_step_and_an_epoch_sees_a_sentence_once(ready):
-    rows = lambda run, k: run.batch(k)[0].target
+    rows = lambda run, k: run.batches.batch(k)[0].target
     assert torch.equal(rows(ready, 3), rows(ready, 3))
     sizes = [len(rows(ready, k)) for k in (0, 1)]
     assert sum(sizes) <= sum(len(e.xyz) for e in ready.train) and not torch.equal(rows(ready, 0)[:20], rows(ready, 1)[:20])
-    batch, counts = ready.batch(0)
+    batch, counts = ready.batches.batch(0)
     assert counts == batch.sizes and counts["boundaries"] == counts["units"] + 4
 
 
@@ -266,22 +268,24 @@ def test_a_sentence_is_laid_out_and_refined_alike_alone_and_in_a_batch(ready):
 
 # --- training ------------------------------------------------------------------------------------------------------------
 def test_the_loss_falls_and_every_term_is_in_the_log(whole):
-    log = log_of(whole)
-    assert [line["step"] for line in log] == [10, 20, 30]
+    log, dev = log_of(whole)
+    assert [(line["step"], line["epoch"]) for line in log] == [(line["step"], line["epoch"]) for line in dev] == [(10, 5), (20, 10), (30, 15)]
     weights = {name: getattr(tiny(), f"weight_{name}") for name in WEIGHTED}
-    for line in log:
-        assert set(line) == {"step", "total", "dev_total", "load", *WEIGHTED, *(f"dev_{name}" for name in WEIGHTED)}
-        for side in ("", "dev_"):
-            assert line[f"{side}total"] == pytest.approx(sum(weights[name] * line[side + name] for name in WEIGHTED), abs=1e-4)
-        assert sum(line["load"]) == pytest.approx(1, abs=0.01)
-    assert log[-1]["total"] < 0.9 * log[0]["total"] and log[-1]["dev_total"] < log[0]["dev_total"]
+    for line, scored in zip(log, dev):
+        assert set(line) == {"step", "epoch", "lr", "total", *WEIGHTED}
+        assert set(scored) == {"step", "epoch", "dev_total", "load", *(f"dev_{name}" for name in WEIGHTED)}
+        for terms, side in ((line, ""), (scored, "dev_")):
+            assert terms[f"{side}total"] == pytest.approx(sum(weights[name] * terms[side + name] for name in WEIGHTED), abs=1e-4)
+        assert sum(scored["load"]) == pytest.approx(1, abs=0.01)
+    assert log[-1]["total"] < 0.9 * log[0]["total"] and dev[-1]["dev_total"] < dev[0]["dev_total"]
 
 
 def test_what_a_finished_training_leaves(data, whole):
     assert sorted(path.name for path in whole.iterdir()) == ["config.json", "log.jsonl", "model.safetensors", "training.json"]
     told = json.loads((whole / "training.json").read_text())
-    log = log_of(whole)
-    assert told["best_step"] == min(log, key=lambda line: line["dev_total"])["step"] and told["sentences"] == 10 and told["processes"] == 1
+    _, dev = log_of(whole)
+    assert told["best_step"] == min(dev, key=lambda line: line["dev_total"])["step"] and told["sentences"] == 10
+    assert (told["steps"], told["processes"]) == (30, 1)
     back = SLPMoE.from_pretrained(whole)
     assert back.phi_std.min() > 0 and back.phi_mean.abs().sum() > 0, "the features' scale is kept with the weights"
     with pytest.raises(SignerError, match="holds a finished training: choose another --out"):
@@ -305,7 +309,7 @@ def test_an_unfinished_training_is_not_mixed_with_another(data, unfinished, chan
     with pytest.raises(SignerError) as error:
         Training(tiny(*changes), data, unfinished, seed=seed)
     assert told in str(error.value) and STATE in str(error.value) and "\n" not in str(error.value)
-    assert [path.name for path in unfinished.iterdir()] == [STATE] and (unfinished / STATE).read_bytes() == before
+    assert {path.name for path in unfinished.iterdir()} == {STATE, "log.jsonl"} and (unfinished / STATE).read_bytes() == before
 
 
 def test_sentences_that_were_performed_anew_are_another_training(data, unfinished, tmp_path):
@@ -346,7 +350,7 @@ def test_a_loss_that_is_no_number_is_told(data, tmp_path):
 
 def test_minutes_become_a_number_of_steps_and_the_best_on_dev_is_kept(data, tmp_path, monkeypatch):
     run = Training(tiny("steps=400", "log_steps=7"), data, tmp_path, seed=7, minutes=1e-4)
-    dev, seen = iter([3.0, 1.0, 2.0]), []
+    dev, seen = iter([3.0, 1.0, 2.0, 4.0, 1.0]), []
 
     def evaluate():
         seen.append({name: value.clone() for name, value in run.model.state_dict().items()})
@@ -354,14 +358,15 @@ def test_minutes_become_a_number_of_steps_and_the_best_on_dev_is_kept(data, tmp_
 
     monkeypatch.setattr(run, "evaluate", evaluate)
     best = run.run()
-    assert [line["step"] for line in log_of(tmp_path)] == [7, 14, 21] and json.loads((tmp_path / "training.json").read_text())["best_step"] == 14
+    told = json.loads((tmp_path / "training.json").read_text())
+    assert [line["step"] for line in log_of(tmp_path)[1]] == [7, 14, 21, 28, 30] and (told["steps"], told["best_step"]) == (30, 14)
     assert all(torch.equal(value, seen[1][name]) for name, value in best.state_dict().items()) and not best.training
 
 
 def test_another_seed_is_another_training(data, whole, tmp_path):
     Training(tiny("steps=2", "log_steps=2"), data, tmp_path / "a", seed=7).run()
     Training(tiny("steps=2", "log_steps=2"), data, tmp_path / "b", seed=8).run()
-    assert log_of(tmp_path / "a")[0]["rec"] != log_of(tmp_path / "b")[0]["rec"]
+    assert log_of(tmp_path / "a")[0][0]["rec"] != log_of(tmp_path / "b")[0][0]["rec"]
 
 
 def test_two_processes_give_the_losses_of_one(data, tmp_path):
@@ -385,8 +390,10 @@ def test_two_processes_give_the_losses_of_one(data, tmp_path):
     assert done.returncode == 0, done.stderr
     for name in runs:
         assert json.loads((tmp_path / "two" / name / "training.json").read_text())["processes"] == 2
-        one, two = (log_of(tmp_path / way / name) for way in ("one", "two"))
-        assert len(one) == len(two) == 2
-        for a, b in zip(one, two):
-            assert b.pop("load") == pytest.approx(a.pop("load"), abs=2e-3) and b == pytest.approx(a, abs=2e-4)
+        (one, dev), (two, dev_of_two) = (log_of(tmp_path / way / name) for way in ("one", "two"))
+        assert len(one) == len(two) == len(dev) == len(dev_of_two) == 2
+        for a, b in zip(dev, dev_of_two):
+            assert b.pop("load") == pytest.approx(a.pop("load"), abs=2e-3)
+        for a, b in zip(one + dev, two + dev_of_two):
+            assert b == pytest.approx(a, abs=2e-4)
     assert done.stdout.count("dev_total") == 4, "one process speaks"

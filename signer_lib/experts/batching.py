@@ -1,4 +1,4 @@
-"""Performed sentences as batches for the training of SLP-MoE."""
+"""Performed sentences as batches for the training of SLP-MoE. Everything random follows from the seed and the number of the step."""
 
 from __future__ import annotations
 
@@ -94,6 +94,30 @@ def collate(examples: list[Example], offers: Offers) -> Batch:
     return Batch(Offered(offered.direction, offered.length, offered.phi, mask), cat("states"), cat("context"), cat("place"),
                  Ways(torch.tensor(before), torch.tensor(after), cat("flags")), cat("seconds"), cat("ways"), cat("holds"),
                  Plan.of(courses, [n + 1 for n in counts]), cat("xyz"))
+
+
+class Batches:
+    """All steps of a training: ``len(batches)`` in an epoch, ``batches.batch(step)`` the Batch of any step."""
+
+    def __init__(self, examples: list[Example], offers: Offers, config, seed: int):
+        self.examples, self.offers, self.config, self.seed = examples, offers, config, seed
+        self.most = max(len(offers[name].phi) for e in examples for name in e.names)
+
+    def __len__(self) -> int:
+        return len(self.examples) // self.config.batch_size
+
+    def batch(self, step: int, k: int = 0, of: int = 1) -> tuple[Batch, dict[str, int]]:
+        """Every ``of``-th sentence from the k-th on, without the candidates that are not offered, and the sizes of the whole batch."""
+        epoch, place = divmod(step, len(self))
+        size = self.config.batch_size
+        rows = np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))[place * size:(place + 1) * size]
+        examples, rng = [self.examples[row] for row in rows], np.random.default_rng([self.seed, 1, step])
+        kept = [torch.from_numpy(rng.random((len(e.names), self.most)) >= self.config.candidates_dropped) for e in examples]
+        found = collate(examples[k::of], self.offers)
+        few = torch.cat(kept[k::of])[:, :found.offered.mask.shape[1]] & found.offered.mask
+        found.offered.mask.copy_(torch.where(few.any(1, keepdim=True), few, found.offered.mask))
+        return found, {"units": sum(len(e.names) for e in examples), "boundaries": sum(len(e.names) + 1 for e in examples),
+                       "frames": sum(len(e.xyz) for e in examples)}
 
 
 def _shifted(side, first: int):

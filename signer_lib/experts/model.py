@@ -80,6 +80,7 @@ class MoEConfig:
     steps: int
     batch_size: int
     learning_rate: float
+    warmup_steps: int
     candidates_dropped: float
     log_steps: int
     weight_rec: float
@@ -98,7 +99,7 @@ class MoEConfig:
         for key in ("d_query", "hidden", "experts", "temperature", "cutoff", "steps", "batch_size", "learning_rate", "log_steps"):
             if getattr(self, key) <= 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
-        for key in ("top_k", "channels", *(name for name in self.__dataclass_fields__ if name.startswith("weight_"))):
+        for key in ("top_k", "channels", "warmup_steps", *(name for name in self.__dataclass_fields__ if name.startswith("weight_"))):
             if getattr(self, key) < 0:
                 raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
         if self.frames < 2 or not 0 <= self.candidates_dropped < 1:

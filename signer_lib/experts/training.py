@@ -6,38 +6,33 @@ It can be killed at any moment and goes on exactly where it was; ``accelerate la
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, set_seed
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from torch import Tensor, nn
 
-from signer_lib.checkpoint import save_trained
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
-from signer_lib.experts.batching import Batch, collate, make_examples
+from signer_lib.experts.batching import Batch, Batches, collate, make_examples
 from signer_lib.experts.layout import lay_out
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, loss_way, objective
 from signer_lib.experts.model import MoEConfig, SLPMoE
 from signer_lib.experts.offers import Offers
 from signer_lib.files import filling
 from signer_lib.language.slul import load_slul
+from signer_lib.loop import Loop, learning_rate
 from signer_lib.performances.folder import read_split
 from signer_lib.pose.directions import from_directions
 from signer_lib.prior.database import Prior
-from signer_lib.progress import bar
-from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
 
 WEIGHTED = ("rec", "smooth", "vel", "hand", "way", "duration", "balance")
 JOINTS = slice(0, 50)                       # of the losses; the face follows the rules
-WARM = 0.05                                 # share of the steps
 
 
 def moe_config(size: str, changes: list[str] | None = None) -> MoEConfig:
@@ -85,11 +80,14 @@ class Objective(nn.Module):
         return P[:, :, JOINTS], target[:, :, JOINTS], mask, spread(torch.from_numpy(batch.plan.own.unit), -1)
 
 
-class Training:
+class Training(Loop):
     """One training of SLP-MoE on a data folder: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
-    The state is one file in ``out``, written every ``log_steps``; whoever starts the same training again goes on from it.
+    It is counted in steps: every ``log_steps`` dev is scored and the state written, one file in ``out``; whoever starts the same training
+    again goes on from it.
     """
+
+    title, best_at = "slp-moe", "best_step"
 
     def __init__(self, config: MoEConfig, data: Path, out: Path, seed: int, minutes: float | None = None, slul: Path | None = None):
         self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
@@ -111,41 +109,26 @@ class Training:
             raise SignerError(f"a batch of {config.batch_size} sentences cannot be cut into {self.accelerator.num_processes}: use fewer processes")
         set_seed(seed)                              # after SLUL, so that the first weights do not depend on how it is loaded
         model, known = SLPMoE(self.train[0].states.shape[1], config), sorted({name for e in self.train for name in e.names})
-        phi, self.most = torch.cat([self.offers[name].phi for name in known]), max(len(self.offers[name].phi) for name in known)
+        phi = torch.cat([self.offers[name].phi for name in known])
         model.phi_mean.copy_(phi.mean(0)), model.phi_std.copy_(phi.std(0).clamp(min=1e-3))
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.01)
         self.objective, self.optimizer = self.accelerator.prepare(Objective(model), optimizer)
         self.model = self.accelerator.unwrap_model(self.objective).model
-        self.best: dict[str, Tensor] = {}
-        self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": config.steps, "seconds": 0.0, "best": math.inf, "best_step": 0, "log": []}
+        self.batches = Batches(self.train, self.offers, config, seed)
+        self.begin(config.steps, math.inf)
         self.settings = asdict(config) | {"seed": seed, "data": self.data.name, "sentences": len(self.train), "sentences_read_otherwise": unread,
                                           "minutes": minutes, "slul": Path(slul).name if slul else "slul-nano",
                                           "poses_sha256": _digest(e.xyz for e in self.train),
                                           "offers_sha256": _digest(self.offers[name].direction for name in known)}
         self._resume()
 
-    def batch(self, k: int) -> tuple[Batch, dict[str, int]]:
-        """This process's rows of step k, and the sizes of the whole batch; which rows, and which candidates are offered, follows from the seed."""
-        per, size = len(self.train) // self.config.batch_size, self.config.batch_size
-        order = np.random.default_rng([self.seed, k // per]).permutation(len(self.train))
-        rows = order[k % per * size:(k % per + 1) * size]
-        rng, share = np.random.default_rng([self.seed, 1, k]), self.accelerator.num_processes
-        kept = [torch.from_numpy(rng.random((len(self.train[row].names), self.most)) >= self.config.candidates_dropped) for row in rows]
-        mine = slice(self.accelerator.process_index, None, share)
-        found = collate([self.train[row] for row in rows[mine]], self.offers)
-        few = torch.cat(kept[mine])[:, :found.offered.mask.shape[1]] & found.offered.mask
-        found.offered.mask.copy_(torch.where(few.any(1, keepdim=True), few, found.offered.mask))
-        examples = [self.train[row] for row in rows]
-        return found, {"units": sum(len(e.names) for e in examples), "boundaries": sum(len(e.names) + 1 for e in examples),
-                       "frames": sum(len(e.xyz) for e in examples)}
-
+    # --- one step ----------------------------------------------------------------------------------------------------
     def step(self) -> dict[str, float]:
         """One step; -> each term's value over the whole batch."""
         start, k = time.monotonic(), self.state["step"]
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(k)
-        batch, counts = self.batch(k)
+            group["lr"] = learning_rate(self.config, k, self.state["steps"])
+        batch, counts = self.batches.batch(k, self.accelerator.process_index, self.accelerator.num_processes)
         self.objective.train()
         terms = self.objective(batch, counts, lambda x: self.accelerator.reduce(x, "sum"))
         whole = objective(terms, self._weights)
@@ -172,71 +155,31 @@ class Training:
             load += self.model.G(self.model.Q(batch.states, batch.context, batch.place)).w.sum(0)
         return {f"dev_{name}": round(value, 5) for name, value in sums.items()} | {"load": [round(x, 3) for x in (load / load.sum()).tolist()]}
 
-    def run(self) -> SLPMoE:
-        """Trains to the end; writes the weights that were best on dev. -> SLPMoE"""
-        state = self.state
-        with bar(f"slp-moe, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
-            while state["step"] < state["steps"]:
-                terms = self.step()
-                if not math.isfinite(terms["total"]):
-                    raise SignerError(f"the loss is {terms['total']} at step {state['step']}: train again with a lower learning_rate")
-                for name, value in terms.items():
-                    self.sums[name] += value
-                tick(terms["total"])
-                if self.minutes and state["step"] == 20:
-                    state["steps"] = broadcast_object_list([min(state["steps"], max(21, round(20 * self.minutes * 60 / state["seconds"])))])[0]
-                if state["step"] % self.config.log_steps == 0 or state["step"] == state["steps"]:
-                    self._log()
-        self.model.load_state_dict(self.best)
-        if self.accelerator.is_main_process:
-            done = {"best_step": state["best_step"], "seconds": round(state["seconds"], 1), "processes": self.accelerator.num_processes}
-            save_trained(self.model, self.out, state["log"], self.settings | done)
-            self._state_file.unlink(missing_ok=True)
-        return self.model.eval()
-
-    def _log(self) -> None:
-        done = self.state["step"] - (self.state["log"][-1]["step"] if self.state["log"] else 0)
-        dev = self.evaluate()
-        line = {"step": self.state["step"]} | {name: round(value / done, 5) for name, value in self.sums.items()} | dev
-        self.sums.clear()
-        self.state["log"].append(line | {"seconds": round(self.state["seconds"], 1)})
-        if dev["dev_total"] < self.state["best"]:
-            self.state |= {"best": dev["dev_total"], "best_step": self.state["step"]}
-            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
-        if self.accelerator.is_main_process:
-            print(json.dumps(self.state["log"][-1]), flush=True)
-            tensors, numbers = optimizer_tensors(self.optimizer)
-            save_state(self._state_file, {"weights": self.model.state_dict(), "best": self.best, "optimizer": tensors},
-                       {"state": self.state, "optimizer": numbers, "settings": self.settings})
-
-    # --- going on after a stop ---------------------------------------------------------------------------------------
+    # --- the whole ---------------------------------------------------------------------------------------------------
     @property
-    def _state_file(self) -> Path:
-        return self.out / "training_state.safetensors"
+    def every(self) -> int:
+        return self.config.log_steps
 
-    def _resume(self) -> None:
-        if not self._state_file.is_file():
-            return
-        modules, told = load_state(self._state_file)
-        if other := [key for key, value in self.settings.items() if told["settings"].get(key) != value]:
-            raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
-                              f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
-        self.model.load_state_dict(modules["weights"])
-        restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
-        self.best, self.state = modules["best"], told["state"]
-        if self.accelerator.is_main_process:
-            print(f"going on after step {self.state['step']} of {self.state['steps']}", flush=True)
+    def score(self, epoch: int) -> None:
+        """The terms over dev; the smallest total is the best."""
+        scores = self._agree(self.evaluate() if self.accelerator.is_main_process else None)
+        k = self.state["step"]
+        self._write({"step": k, "epoch": round(k / len(self.batches), 3), **scores})
+        if scores["dev_total"] < self.state["best"]:
+            self.state |= {"best": scores["dev_total"], "best_step": k}
+            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        return {"weights": self.model}
+
+    @property
+    def trained(self) -> tuple[nn.Module, SLPMoE]:
+        return self.model, self.model
 
     @property
     def _weights(self) -> dict[str, float]:
         return {name: getattr(self.config, f"weight_{name}") for name in WEIGHTED}
-
-    def _rate(self, k: int) -> float:
-        """Linear warm-up, then half a cosine down to 0."""
-        warm = max(1, round(WARM * self.state["steps"]))
-        if k < warm:
-            return self.config.learning_rate * (k + 1) / warm
-        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * min((k - warm) / max(self.state["steps"] - warm, 1), 1.0)))
 
 
 def _digest(poses) -> str:
