@@ -21,11 +21,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy, ctc_loss, gelu
 
 from signer_lib.assets import ROOT
+from signer_lib.bucketing import bucketed
 from signer_lib.errors import SignerError
 from signer_lib.loop import STATE, learning_rate
 from signer_lib.metrics import back_translation_training as training
 from signer_lib.metrics.back_translation import BackTranslation, Reading, settings_of
-from signer_lib.metrics.back_translation_batching import Batches, bucketed, least_frames, warped
+from signer_lib.metrics.back_translation_batching import Batches, least_frames, warped
 from signer_lib.metrics.back_translation_training import Objective, Training, back_translation_config, new_back_translation
 from signer_lib.metrics.pieces import END, PAD, START, Pieces, normal_text, spelled_words
 from signer_lib.metrics.pose_reader import SHORTEN, Frames, Halve, Size, root_and_anchors, stacked
@@ -278,7 +279,7 @@ def test_a_damaged_reader_is_told_in_one_line(whole, tmp_path, name, damage, tol
 # --- batches ---------------------------------------------------------------------------------------------------------
 def test_buckets_hold_everything_once_and_are_even():
     lengths = np.random.default_rng(0).integers(20, 300, 403).tolist()
-    buckets = bucketed(lengths, 8, random.Random(0))
+    buckets = bucketed(lengths, 8, random.Random(0), alike=16)
     assert sorted(i for bucket in buckets for i in bucket) == list(range(403)) and {len(bucket) for bucket in buckets} == {7, 8}
     assert max(max(lengths[i] for i in bucket) - min(lengths[i] for i in bucket) for bucket in buckets) < 48
 

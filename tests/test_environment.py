@@ -23,14 +23,14 @@ RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval"}
 TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},
-    "metrics": {"pose", "config", "checkpoint", "files", "loop", "results"},
+    "metrics": {"pose", "config", "bucketing", "checkpoint", "files", "loop", "results"},
     "render": {"pose", "files"},
     "figures": {"pose", "prior", "performances", "render", "files"},
-    "language": {"metrics", "config", "checkpoint", "files", "loop", "results"},
+    "language": {"metrics", "config", "bucketing", "checkpoint", "files", "loop", "results"},
     "prior": {"pose", "language", "metrics", "files", "progress", "results"},
     "performances": {"pose", "prior", "language", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
-    "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "checkpoint", "files", "loop"},
+    "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "results"},
 }
 

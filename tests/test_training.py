@@ -23,10 +23,11 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, T
 
 from signer_lib import cli
 from signer_lib.assets import ROOT
+from signer_lib.bucketing import bucketed
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.language import study, training
-from signer_lib.language.batching import OFTEN_LEFT_OUT, Batches, bucketed, shuffle_slots
+from signer_lib.language.batching import OFTEN_LEFT_OUT, Batches, shuffle_slots
 from signer_lib.language.corpora import Corpus, open_corpus
 from signer_lib.language.corpus import FOLDER
 from signer_lib.language.corruption import KINDS

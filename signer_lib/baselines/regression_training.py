@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from signer_lib.baselines.regression import STEADY, UNKNOWN, Regression, RegressionConfig
+from signer_lib.bucketing import bucketed
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.language.batching import bucketed
 from signer_lib.loop import Loop, learning_rate
 from signer_lib.metrics.poses import dtw_mje, duration_ratio, total_distance_ratio
 from signer_lib.performances.folder import Performed, read_split

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from signer_lib.bucketing import bucketed
 from signer_lib.errors import SignerError
 from signer_lib.language.corpora import Pair
 from signer_lib.language.corpus import ask
@@ -50,15 +51,6 @@ class Batch:
         """Every ``of``-th row from the k-th on; the counts stay those of the whole."""
         cut = {name: value[k::of] for name, value in vars(self).items() if isinstance(value, Tensor)}
         return Batch(**(vars(self) | cut))
-
-
-def bucketed(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
-    """Batches of similar length, at most ``size``, as even as can be, in random order."""
-    order = sorted(range(len(lengths)), key=lambda i: (lengths[i] // 2, rng.random()))
-    count = -(-len(order) // size)
-    batches = [order[i * len(order) // count:(i + 1) * len(order) // count] for i in range(count)]
-    rng.shuffle(batches)
-    return batches
 
 
 def shuffle_slots(encoded: Encoded, gloss: str, rng: random.Random, articles: float = 0.0, words: float = 0.0) -> tuple[str, str]:

@@ -14,6 +14,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from signer_lib.bucketing import bucketed
 from signer_lib.metrics.back_translation import BackTranslation
 from signer_lib.metrics.pieces import PAD, START
 from signer_lib.metrics.pose_reader import SHORTEN, stacked
@@ -41,15 +42,6 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         return Batch(**{name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()})
-
-
-def bucketed(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
-    """Batches of similar length, at most ``size``, as even as can be, in random order."""
-    order = sorted(range(len(lengths)), key=lambda i: (lengths[i] // 16, rng.random()))
-    count = -(-len(order) // size)
-    batches = [order[i * len(order) // count:(i + 1) * len(order) // count] for i in range(count)]
-    rng.shuffle(batches)
-    return batches
 
 
 def warped(xyz: np.ndarray, frames: int) -> np.ndarray:
@@ -86,7 +78,7 @@ class Batches:
         epoch, place = divmod(step, len(self))
         if epoch != self.epoch:
             lengths = [len(xyz) for xyz in self.poses]
-            self.epoch, self.order = epoch, bucketed(lengths, self.config.batch_size, random.Random(f"{self.seed} epoch {epoch}"))
+            self.epoch, self.order = epoch, bucketed(lengths, self.config.batch_size, random.Random(f"{self.seed} epoch {epoch}"), alike=16)
         return self.order[place]
 
     def batch(self, step: int, k: int = 0, of: int = 1) -> Batch:
