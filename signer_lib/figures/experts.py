@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.axis import axis_of
 from signer_lib.figures.prior import UNIT, plot_hand
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.performances.units import Unit
@@ -26,10 +27,6 @@ LIFTS = 0.4, 2.5                         # ends of the colours
 SIDES = {"left_hand": CYCLE[5], "right_hand": CYCLE[0]}
 
 
-def _axis(axis: Axes | None, width: float, height: float) -> Axes:
-    return axis if axis is not None else Figure(figsize=(width, height), layout="constrained").subplots()
-
-
 # --- gates and choices -------------------------------------------------------------------------------------------------------
 def plot_gate_heat(weights: np.ndarray, units: Sequence[Unit], axis: Axes | None = None) -> Axes:
     """Gate weights (n, K) of the units of one sentence: a row for each expert; the letters of a spelled word stand under one bracket."""
@@ -37,7 +34,7 @@ def plot_gate_heat(weights: np.ndarray, units: Sequence[Unit], axis: Axes | None
     if weights.ndim != 2 or len(weights) != len(units) or not len(units):
         raise SignerError(f"gate weights of shape {weights.shape} need one row for each of the {len(units)} units")
     n, K = weights.shape
-    axis = _axis(axis, np.clip(0.52 * n + 2, 5, 20), 0.42 * K + 1.9)
+    axis = axis_of(axis, np.clip(0.52 * n + 2, 5, 20), 0.42 * K + 1.9)
     image = axis.imshow(weights.T, cmap=COLOURS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axis.figure.colorbar(image, ax=axis, label="gate weight", pad=0.02)
     _write(axis, weights.T, n)
@@ -86,7 +83,7 @@ def plot_choice_heat(choices: np.ndarray, weights: np.ndarray, units: Sequence[U
     heads = [{names[c] for names in variants if c < len(names)} for c in range(C)]
     shared = all(len(head) <= 1 for head in heads)
     widest = max(len(name) for names in variants for name in names)
-    axis = _axis(axis, np.clip(C * max(0.75, 0.085 * widest + 0.2) + 2.6, 5, 20), 0.32 * n + 1.5)
+    axis = axis_of(axis, np.clip(C * max(0.75, 0.085 * widest + 0.2) + 2.6, 5, 20), 0.32 * n + 1.5)
     image = axis.imshow(np.ma.masked_array(mixed, [[c >= count for c in range(C)] for count in counts]), cmap=COLOURS, vmin=0, vmax=1,
                         aspect="auto", interpolation="nearest")
     axis.figure.colorbar(image, ax=axis, label="weight of the candidate" + ("" if expert is None else f" for expert {expert + 1}"), pad=0.02)
@@ -244,7 +241,7 @@ def plot_timing(true: Sequence[float], given: Sequence[float], groups: Sequence[
     """Seconds that N units take against those they should take, each group (such as signs and letters) in its own colour and marker."""
     if not len(true) == len(given) == len(groups):
         raise SignerError(f"{len(true)} true times need as many given ones and groups, not {len(given)} and {len(groups)}")
-    true, given, axis = np.asarray(true, float), np.asarray(given, float), _axis(axis, 4.8, 4.2)
+    true, given, axis = np.asarray(true, float), np.asarray(given, float), axis_of(axis, 4.8, 4.2)
     for k, group in enumerate(dict.fromkeys(groups)):
         here = np.array([other == group for other in groups])
         off = np.abs(np.log(given[here] / true[here])).mean()
@@ -268,7 +265,7 @@ def plot_speed(glosses: Sequence[int], ms: Sequence[float], axis: Axes | None = 
         raise SignerError(f"a line needs times for two numbers of glosses or more, not {len(ms)} for {len(set(glosses))}")
     slope, start = np.polyfit(glosses, ms, 1, w=1 / ms)
     explained = 1 - ((ms - slope * glosses - start) ** 2).sum() / ((ms - ms.mean()) ** 2).sum()
-    axis = _axis(axis, 6.5, 3.8)
+    axis = axis_of(axis, 6.5, 3.8)
     grid = np.geomspace(glosses.min(), glosses.max(), 200)
     axis.plot(grid, start + slope * grid, color=CYCLE[1], linewidth=2, linestyle=DASHES[1],
               label=f"{start:.0f} ms + {slope:.2f} ms a gloss (R² = {explained:.3f})")

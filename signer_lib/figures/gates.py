@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.axis import axis_of
+from signer_lib.figures.text import COLOURS
 
-COLOURS = "cividis"                      # even in lightness and made for every colour vision
 LABEL_POINTS = 9
 LETTER = 0.68                            # mean width of a capital, in parts of the font's size
 
@@ -34,9 +34,7 @@ def plot_gates(weights: np.ndarray, spans: Sequence[tuple[str, int, int]], exper
     for gloss, start, stop in spans:
         if not 0 <= start < stop <= len(weights):
             raise SignerError(f"the span of {gloss}, frames {start} to {stop}, is empty or outside the {len(weights)} frames")
-    if ax is None:
-        width = np.clip(0.3 * len(spans) + 3, 8, 24)
-        ax = Figure(figsize=(width, 1.8 + 0.42 * experts), layout="constrained").subplots()
+    ax = axis_of(ax, np.clip(0.3 * len(spans) + 3, 8, 24), 1.8 + 0.42 * experts)
     seconds = len(weights) / fps
     image = ax.imshow(weights.T, cmap=COLOURS, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
                       extent=(0, seconds, experts - 0.5, -0.5))

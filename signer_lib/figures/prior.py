@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Patch
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.axis import axis_of
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior.body import Body
@@ -35,14 +36,10 @@ HOWS = {  # what is signed for a word -> its colour and its hatching
 NEAR = tuple((x, y) for r in (5, 11, 18) for x, y in ((r, 0), (-r, 0), (0, r), (0, -r), (r, r), (-r, r), (r, -r), (-r, -r)))
 
 
-def _axis(axis: Axes | None, width: float, height: float) -> Axes:
-    return axis if axis is not None else Figure(figsize=(width, height), layout="constrained").subplots()
-
-
 # --- hands -------------------------------------------------------------------------------------------------------------------
 def plot_hand(points: np.ndarray, axis: Axes | None = None, *, title: str = "") -> Axes:
     """One hand (21, 3) from its palm's side if it is in the hand's own frame; a colour for each digit, nearer bones on top."""
-    axis = _axis(axis, 2, 2.2)
+    axis = axis_of(axis, 2, 2.2)
     points = np.asarray(points, float)
     if points.shape != (21, 3):
         raise SignerError(f"a hand has shape (21, 3), not {points.shape}")
@@ -75,7 +72,7 @@ def plot_hands(hands: Mapping[str, np.ndarray], columns: int = 8) -> Figure:
 
 def plot_fingers(chains: Mapping[str, np.ndarray], axis: Axes | None = None) -> Axes:
     """Fingers (n, 3) in the hand's own frame from the side: along the palm to the right, out of the palm downwards."""
-    axis = _axis(axis, 7, 3)
+    axis = axis_of(axis, 7, 3)
     for k, (name, points) in enumerate(chains.items()):
         axis.plot(points[:, 1], points[:, 2], color=CYCLE[k % len(CYCLE)], linestyle=DASHES[k % len(DASHES)],
                   marker=MARKERS[k % len(MARKERS)], linewidth=2, label=name)
@@ -95,7 +92,7 @@ def _ellipsoids(axis: Axes, body: Body, across: int) -> None:
 
 def plot_places(body: Body, names: Sequence[str], axis: Axes | None = None) -> Axes:
     """Named places on the body's ellipsoids, from the front. Their names stand in two columns, each on its place's side."""
-    axis = _axis(axis, 6, 6)
+    axis = axis_of(axis, 6, 6)
     _ellipsoids(axis, body, 0)
     points = {name: body.place(name)[0] for name in names}
     free = {name for name in names if not body.place(name)[1].any()}
@@ -138,7 +135,7 @@ def plot_elbows(body: Body, wrist: np.ndarray, circle: np.ndarray, allowed: np.n
 # --- movement ----------------------------------------------------------------------------------------------------------------
 def plot_curves(seconds: np.ndarray, curves: Mapping[str, np.ndarray], axis: Axes | None = None, *, label: str, now: float | None = None) -> Axes:
     """Values over time, each curve (T,); ``label`` says what they are, with the unit; a line at ``now``."""
-    axis = _axis(axis, 8, 2.8)
+    axis = axis_of(axis, 8, 2.8)
     for k, (name, values) in enumerate(curves.items()):
         axis.plot(seconds, values, color=CYCLE[k % len(CYCLE)], linestyle=DASHES[k % len(DASHES)], linewidth=1.8, label=name)
     if now is not None:
@@ -152,7 +149,7 @@ def plot_curves(seconds: np.ndarray, curves: Mapping[str, np.ndarray], axis: Axe
 
 def plot_path(points: np.ndarray, axis: Axes | None = None, *, title: str = "", plane: tuple[int, int] = (0, 1)) -> Axes:
     """A path (T, 3) in the picture, or in another ``plane`` of coordinates, a dot a frame: early dots are dark, and fast ones far apart."""
-    axis = _axis(axis, 2.4, 2.6)
+    axis = axis_of(axis, 2.4, 2.6)
     flat = np.asarray(points, float)[:, list(plane)]
     axis.plot(*flat.T, color="0.7", linewidth=1)
     axis.scatter(*flat.T, c=np.arange(len(flat)), cmap=COLOURS, s=22, zorder=2)
@@ -234,7 +231,7 @@ def plot_map(points: np.ndarray, names: Sequence[str], groups: Sequence[str], ax
     points = np.asarray(points, float)
     if not len(points) == len(names) == len(groups):
         raise SignerError(f"{len(points)} points need as many names and groups, not {len(names)} and {len(groups)}")
-    axis = _axis(axis, 9.5, 6.5)
+    axis = axis_of(axis, 9.5, 6.5)
     for k, group in enumerate(dict.fromkeys(groups)):
         here = np.array([other == group for other in groups])
         axis.scatter(*points[here].T, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)], s=26, alpha=0.75, linewidths=0, label=group)
@@ -248,7 +245,7 @@ def plot_recognition(rows: Mapping[str, Mapping[str, float]], axis: Axes | None 
     """The first and the first five guesses that are right (%), for every kind of prototype; the rows of ``metrics.recognition``."""
     if not rows:
         raise SignerError("no score to draw: make some with python -m signer_lib.metrics.recognition")
-    axis = _axis(axis, 8, 0.55 * len(rows) + 1.1)
+    axis = axis_of(axis, 8, 0.55 * len(rows) + 1.1)
     for k, (key, name) in enumerate((("top1", "the first guess is right"), ("top5", "one of five guesses is right"))):
         bars = axis.barh(np.arange(len(rows)) + 0.4 * k - 0.2, [row[key] for row in rows.values()], 0.38, color=CYCLE[k], hatch=HATCHES[k],
                          edgecolor="black", linewidth=0.5, label=name)
@@ -274,7 +271,7 @@ def plot_coverage(words: Sequence[str], hows: Sequence[str], axis: Axes | None =
             x, y = 0.0, y - line
         places.append((x, y, wide))
         x += wide + gap
-    axis = _axis(axis, width, 0.85 - y)
+    axis = axis_of(axis, width, 0.85 - y)
     for word, how, (x, y, wide) in zip(words, hows, places):
         colour, hatch = HOWS[how]
         axis.bar(x, 0.05, wide, y - 0.19, align="edge", color=colour, hatch=hatch, edgecolor="black", linewidth=0.4)

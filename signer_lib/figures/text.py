@@ -15,12 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.axis import axis_of
 
 CYCLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"  # Okabe and Ito's: apart for every colour vision
 DASHES = "-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), "-"
 MARKERS = "o", "s", "^", "D", "v", "P", "X"
 HATCHES = "", "//", "..", "\\\\", "xx", "--", "oo"
-COLOURS = "cividis"
+COLOURS = "cividis"  # even in lightness and made for every colour vision
 SHADE = "0.88"
 
 TERMS = {  # a term of L_text -> its name in a legend
@@ -48,16 +49,12 @@ PUBLISHED = (  # BLEU-4, ROUGE on the test set of PHOENIX-2014T
 NOISES = {"drop": "words dropped", "misspell": "words misspelt", "rarer": "rarer synonyms"}
 
 
-def _axis(axis: Axes | None, width: float, height: float) -> Axes:
-    return axis if axis is not None else Figure(figsize=(width, height), layout="constrained").subplots()
-
-
 def plot_bars(names: Sequence[str], series: Mapping[str, Sequence[float]], axis: Axes | None = None, *, label: str) -> Axes:
     """One or more bars for each of N names, such as glosses. ``series``: legend name -> N values; ``label``: what they are, with the unit."""
     for name, values in series.items():
         if len(values) != len(names):
             raise SignerError(f"{len(names)} names need as many bars, but '{name}' has {len(values)}")
-    axis = _axis(axis, max(5, 0.85 * len(names) + 1), 2.8)
+    axis = axis_of(axis, max(5, 0.85 * len(names) + 1), 2.8)
     width = 0.8 / len(series)
     for k, (name, values) in enumerate(series.items()):
         places = np.arange(len(names)) + (k - (len(series) - 1) / 2) * width
@@ -75,7 +72,7 @@ def plot_masking(glosses: Sequence[str], hidden: np.ndarray, rates: Sequence[flo
     draws, count = hidden.shape
     if not count == len(glosses) == len(rates):
         raise SignerError(f"masks of shape {hidden.shape} need {count} glosses and {count} rates, not {len(glosses)} and {len(rates)}")
-    axis = _axis(axis, 1.25 * count + 1, 0.32 * draws + 0.9)
+    axis = axis_of(axis, 1.25 * count + 1, 0.32 * draws + 0.9)
     axis.imshow(hidden, cmap="gray_r", vmin=0, vmax=1.6, aspect="auto", interpolation="nearest")
     for row, k in np.ndindex(draws, count):
         dark = hidden[row, k]
@@ -97,7 +94,7 @@ def plot_matrix(values: np.ndarray, rows: Sequence[str], columns: Sequence[str],
     if values.shape != (len(rows), len(columns)):
         raise SignerError(f"a matrix of shape {values.shape} needs {values.shape[0]} rows and {values.shape[1]} columns named, "
                           f"not {len(rows)} and {len(columns)}")
-    axis = _axis(axis, 0.55 * len(columns) + 3.2, 0.36 * len(rows) + 1.6)
+    axis = axis_of(axis, 0.55 * len(columns) + 3.2, 0.36 * len(rows) + 1.6)
     low, high = limits or (values.min(), values.max())
     image = axis.imshow(values, cmap=COLOURS, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
     axis.figure.colorbar(image, ax=axis, label=label, pad=0.02)
@@ -118,7 +115,7 @@ def plot_span(words: Sequence[str], first: Sequence[float], last: Sequence[float
 
 def plot_states(points: np.ndarray, names: Sequence[str], kinds: Sequence[str], axis: Axes | None = None) -> Axes:
     """Gloss states projected to (n, 2), each with its name, in the colour and marker of its kind."""
-    axis = _axis(axis, 9, 6)
+    axis = axis_of(axis, 9, 6)
     for k, kind in enumerate(sorted(set(kinds))):
         here = np.array([other == kind for other in kinds])
         axis.scatter(*np.asarray(points)[here].T, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)], s=28, label=kind)
@@ -134,7 +131,7 @@ def plot_terms(log: Sequence[Mapping], axis: Axes | None = None) -> Axes:
     lines = [line for line in log if "total" in line]
     if not lines:
         raise SignerError("the log holds no losses: train at least log_steps steps")
-    axis = _axis(axis, 8, 3.8)
+    axis = axis_of(axis, 8, 3.8)
     steps = [line["step"] for line in lines]
     for k, (term, name) in enumerate(TERMS.items()):
         if term in lines[0]:
