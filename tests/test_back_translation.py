@@ -1,26 +1,18 @@
 """The back-translation: pieces, features, reading, scores, batches, and a training that is killed, resumed and shared by two processes."""
 
 import json
-import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from safetensors.numpy import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy, ctc_loss, gelu
 
-from signer_lib.assets import ROOT
 from signer_lib.bucketing import bucketed
 from signer_lib.errors import SignerError
 from signer_lib.loop import STATE, learning_rate
@@ -33,6 +25,7 @@ from signer_lib.metrics.pose_reader import SHORTEN, Frames, Halve, Size, root_an
 from signer_lib.metrics.text import text_scores
 from signer_lib.pose import SIGNER70
 from signer_lib.pose.formats.folder import read_folder
+from trainings import kill_at, log_of, on_two_processes, write_preset
 
 MODEL = {"width": 32, "encoder_layers": 1, "decoder_layers": 1, "heads": 2, "feed_forward": 64, "dropout": 0.1, "depth": 0.5}
 STILL = MODEL | {"dropout": 0.0}
@@ -86,12 +79,6 @@ def data(folder):
 def model(data):
     torch.manual_seed(0)
     return new_back_translation(tiny(model=STILL), data)
-
-
-def log_of(folder):
-    """The log, without the one value that is never the same twice."""
-    lines = map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    return [{key: value for key, value in line.items() if key != "minutes"} for line in lines]
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -376,9 +363,8 @@ def test_it_learns_to_read(folder, data, tmp_path):
 
 
 # --- training --------------------------------------------------------------------------------------------------------
-def write_preset(folder, **changes):
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(asdict(tiny(**changes))), encoding="utf-8")
-    return str(folder / "tiny.yaml")
+def preset(folder, **changes):
+    return str(write_preset(folder / "tiny.yaml", tiny(**changes)))
 
 
 def script(folder, data, preset, out):
@@ -386,10 +372,6 @@ def script(folder, data, preset, out):
     path.write_text("from pathlib import Path\nfrom signer_lib.metrics.back_translation_training import train\n"
                     f"train(Path({str(data)!r}), Path({str(out)!r}), {preset!r}, 7)\n")
     return str(path)
-
-
-def environment(**more):
-    return os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"} | more
 
 
 @pytest.fixture(scope="session")
@@ -404,15 +386,7 @@ def killed(folder, tmp_path_factory):
     """The same training, killed by the system in the middle of its fourth epoch; its folder."""
     place = tmp_path_factory.mktemp("killed")
     out = place / "out"
-    process = subprocess.Popen([sys.executable, script(place, folder, write_preset(place, epochs=12), out)], cwd=ROOT, env=environment(),
-                               stdout=subprocess.DEVNULL)
-    log, until = out / "log.jsonl", time.monotonic() + 120
-    while not (log.is_file() and log.read_bytes().count(b"\n") >= 14):
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    return out
+    return kill_at(14, out, script(place, folder, preset(place, epochs=12), out))
 
 
 @pytest.fixture
@@ -443,19 +417,12 @@ def test_a_killed_training_goes_on_exactly(folder, unfinished, whole, capsys):
 
 def test_two_processes_give_the_losses_of_one(folder, tmp_path):
     """Also of a batch of seven, which does not divide evenly."""
-    preset = write_preset(tmp_path, model=STILL)
-    training.train(folder, tmp_path / "one", preset, 7)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # --multi_gpu with ACCELERATE_USE_CPU is two CPU processes: under --cpu, accelerate starts one, whatever --num_processes says
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision",
-              "no", "--dynamo_backend", "no", "--main_process_port", str(port), script(tmp_path, folder, preset, tmp_path / "two")]
-    done = subprocess.run(launch, cwd=ROOT, env=environment(ACCELERATE_USE_CPU="true"), capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    size = preset(tmp_path, model=STILL)
+    training.train(folder, tmp_path / "one", size, 7)
+    told = on_two_processes(script(tmp_path, folder, size, tmp_path / "two"))
     assert json.loads((tmp_path / "two" / "training.json").read_text())["processes"] == 2
     one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two")
-    assert len(one) == len(two) == 12 and done.stdout.count('"dev_bleu4"') == 3
+    assert len(one) == len(two) == 12 and told.count('"dev_bleu4"') == 3
     for a, b in zip(one, two):
         assert b == pytest.approx(a, abs=1e-3)
 

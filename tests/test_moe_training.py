@@ -1,11 +1,7 @@
 """SLP-MoE's batches, objective and training: every term, gradients, stopped and resumed, on two processes, and what is refused."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 
@@ -13,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from signer_lib.assets import ROOT
 from signer_lib.errors import SignerError
 from signer_lib.experts import training
 from signer_lib.experts.batching import collate
@@ -25,6 +20,7 @@ from signer_lib.experts.training import WEIGHTED, Objective, Training, moe_confi
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.language.slul import load_slul
+from signer_lib.loop import STATE
 from signer_lib.performances.folder import read_split, write_split
 from signer_lib.performances.natural import FPS
 from signer_lib.performances.sentences import fits, performances
@@ -33,8 +29,8 @@ from signer_lib.performances.units import units_of
 from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
 from signer_lib.prior.table import clip_row, decode
+from trainings import log_of, on_two_processes
 
-STATE = "training_state.safetensors"
 GLOSSES = {"IX-1", "IX-2", "IX-3", "IX-1P", "NOT", "PAST", "HAVE", "WHO", "WHAT", "GOOD", "WORK", "FINISH"}
 OWN = "WORK"                                    # of this sign the prior holds the very clip that is performed
 TINY = ["d_query=12", "hidden=8", "channels=8", "experts=3", "batch_size=4", "steps=30", "log_steps=10", "learning_rate=0.01",
@@ -109,11 +105,9 @@ def ready(data, tmp_path_factory):
     return Training(tiny("candidates_dropped=0.0"), data, tmp_path_factory.mktemp("ready"), seed=3)
 
 
-def log_of(folder):
-    """The log, without the one value that is never the same twice; the lines of dev scores apart."""
-    lines = map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    kept = [{key: value for key, value in line.items() if key != "minutes"} for line in lines]
-    return [line for line in kept if "total" in line], [line for line in kept if "dev_total" in line]
+def terms_and_scores(folder):
+    """The log's lines of steps, and those of dev scores."""
+    return tuple([line for line in log_of(folder) if key in line] for key in ("total", "dev_total"))
 
 
 def awake(model, seed=0):
@@ -268,7 +262,7 @@ def test_a_sentence_is_laid_out_and_refined_alike_alone_and_in_a_batch(ready):
 
 # --- training ------------------------------------------------------------------------------------------------------------
 def test_the_loss_falls_and_every_term_is_in_the_log(whole):
-    log, dev = log_of(whole)
+    log, dev = terms_and_scores(whole)
     assert [(line["step"], line["epoch"]) for line in log] == [(line["step"], line["epoch"]) for line in dev] == [(10, 5), (20, 10), (30, 15)]
     weights = {name: getattr(tiny(), f"weight_{name}") for name in WEIGHTED}
     for line, scored in zip(log, dev):
@@ -283,7 +277,7 @@ def test_the_loss_falls_and_every_term_is_in_the_log(whole):
 def test_what_a_finished_training_leaves(data, whole):
     assert sorted(path.name for path in whole.iterdir()) == ["config.json", "log.jsonl", "model.safetensors", "training.json"]
     told = json.loads((whole / "training.json").read_text())
-    _, dev = log_of(whole)
+    _, dev = terms_and_scores(whole)
     assert told["best_step"] == min(dev, key=lambda line: line["dev_total"])["step"] and told["sentences"] == 10
     assert (told["steps"], told["processes"]) == (30, 1)
     back = SLPMoE.from_pretrained(whole)
@@ -359,14 +353,14 @@ def test_minutes_become_a_number_of_steps_and_the_best_on_dev_is_kept(data, tmp_
     monkeypatch.setattr(run, "evaluate", evaluate)
     best = run.run()
     told = json.loads((tmp_path / "training.json").read_text())
-    assert [line["step"] for line in log_of(tmp_path)[1]] == [7, 14, 21, 28, 30] and (told["steps"], told["best_step"]) == (30, 14)
+    assert [line["step"] for line in terms_and_scores(tmp_path)[1]] == [7, 14, 21, 28, 30] and (told["steps"], told["best_step"]) == (30, 14)
     assert all(torch.equal(value, seen[1][name]) for name, value in best.state_dict().items()) and not best.training
 
 
 def test_another_seed_is_another_training(data, whole, tmp_path):
     Training(tiny("steps=2", "log_steps=2"), data, tmp_path / "a", seed=7).run()
     Training(tiny("steps=2", "log_steps=2"), data, tmp_path / "b", seed=8).run()
-    assert log_of(tmp_path / "a")[0][0]["rec"] != log_of(tmp_path / "b")[0][0]["rec"]
+    assert log_of(tmp_path / "a")[0]["rec"] != log_of(tmp_path / "b")[0]["rec"]
 
 
 def test_two_processes_give_the_losses_of_one(data, tmp_path):
@@ -379,21 +373,13 @@ def test_two_processes_give_the_losses_of_one(data, tmp_path):
     script.write_text("import json, sys\nfrom pathlib import Path\nfrom signer_lib.experts.training import Training, moe_config\n"
                       "for name, changes in json.loads(sys.argv[3]).items():\n"
                       "    Training(moe_config('nano', changes), Path(sys.argv[1]), Path(sys.argv[2]) / name, seed=7).run()\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # --multi_gpu with ACCELERATE_USE_CPU is two CPU processes: under --cpu, accelerate starts one, whatever --num_processes says
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision",
-              "no", "--dynamo_backend", "no", "--main_process_port", port, script, data, tmp_path / "two", json.dumps(runs)]
-    env = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*map(str, launch)], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    told = on_two_processes(script, data, tmp_path / "two", json.dumps(runs))
     for name in runs:
         assert json.loads((tmp_path / "two" / name / "training.json").read_text())["processes"] == 2
-        (one, dev), (two, dev_of_two) = (log_of(tmp_path / way / name) for way in ("one", "two"))
+        (one, dev), (two, dev_of_two) = (terms_and_scores(tmp_path / way / name) for way in ("one", "two"))
         assert len(one) == len(two) == len(dev) == len(dev_of_two) == 2
         for a, b in zip(dev, dev_of_two):
             assert b.pop("load") == pytest.approx(a.pop("load"), abs=2e-3)
         for a, b in zip(one + dev, two + dev_of_two):
             assert b == pytest.approx(a, abs=2e-4)
-    assert done.stdout.count("dev_total") == 4, "one process speaks"
+    assert told.count("dev_total") == 4, "one process speaks"

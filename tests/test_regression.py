@@ -1,34 +1,27 @@
 """The pose regression: what it reads and is asked for, its end, and its training, killed and resumed, on two processes."""
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from signer_lib.assets import ROOT
 from signer_lib.baselines import regression_training
 from signer_lib.baselines.regression import END, MOVING, NECK, UNKNOWN, WIDTH, Regression, RegressionConfig
 from signer_lib.baselines.regression_training import Batches, Training, losses, new_regression
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.language.slul import GlossSentence
+from signer_lib.loop import STATE
 from signer_lib.metrics.poses import dtw_mje, total_distance_ratio
 from signer_lib.performances.folder import Performed, read_split, write_split
 from signer_lib.performances.units import Span, Unit
 from signer_lib.pose import SIGNER70, PoseSequence
+from trainings import kill_at, log_of, on_two_processes, write_preset
 
-STATE = "training_state.safetensors"
 NAMES = ["BOOK", "LIKE", "S", "A", "M"]
 TINY = {"d_model": 32, "d_ff": 64, "heads": 2, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.1, "future": 3, "noise": 0.3,
         "counter_noise": 0.01, "weight_counter": 1000.0, "drop_units": 0.1, "epochs": 6, "batch_size": 4, "warmup_steps": 5, "patience": 99,
@@ -66,19 +59,8 @@ def untrained(rows, **changes):
     return new_regression(tiny(**changes), rows)
 
 
-def log_of(folder):
-    """The log, without the one value that is never the same twice."""
-    lines = map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    return [{key: value for key, value in line.items() if key != "minutes"} for line in lines]
-
-
 def preset(path, **changes):
-    path.write_text(yaml.safe_dump(asdict(tiny(**changes))), encoding="utf-8")
-    return path
-
-
-def environment(**more):
-    return os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"} | more
+    return write_preset(path, tiny(**changes))
 
 
 @pytest.fixture(scope="module")
@@ -297,15 +279,7 @@ def whole(data, tmp_path_factory):
 def killed(data, tmp_path_factory):
     """The same training, killed by the system in the middle of its third epoch; its folder."""
     out = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-c", TRAIN, str(preset(out / "tiny.yaml")), str(data), str(out)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
-    log, until = out / "log.jsonl", time.monotonic() + 300
-    while not (log.is_file() and log.read_bytes().count(b"\n") >= 9):         # two epochs of 3 steps and a score, a step of the third
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    return out
+    return kill_at(9, out, "-c", TRAIN, preset(out / "tiny.yaml"), data, out)      # two epochs of 3 steps and a score, a step of the third
 
 
 @pytest.fixture
@@ -343,21 +317,13 @@ def test_a_damaged_state_is_told_in_one_line(data, unfinished):
 def test_two_processes_give_the_losses_of_one(data, tmp_path):
     """Though the last batch is of three sentences, and noise is on."""
     Training(tiny(dropout=0.0, epochs=2), data, tmp_path / "one", seed=7).run()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     script = tmp_path / "train.py"
     script.write_text(TRAIN, encoding="utf-8")
-    # --multi_gpu with ACCELERATE_USE_CPU is two CPU processes: under --cpu, accelerate starts one, whatever --num_processes says
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision",
-               "no", "--dynamo_backend", "no", "--main_process_port", port, script, preset(tmp_path / "tiny.yaml", dropout=0.0, epochs=2), data,
-               tmp_path / "two"]
-    done = subprocess.run([*map(str, command)], cwd=ROOT, env=environment(ACCELERATE_USE_CPU="true"), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    told = on_two_processes(script, preset(tmp_path / "tiny.yaml", dropout=0.0, epochs=2), data, tmp_path / "two")
     assert json.loads((tmp_path / "two" / "training.json").read_text())["processes"] == 2
     one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two")
     assert len(one) == len(two) == 8 and all(b == pytest.approx(a, rel=1e-3, abs=1e-4) for a, b in zip(one, two))
-    assert done.stdout.count("dev_total") == 2                              # one process speaks
+    assert told.count("dev_total") == 2                              # one process speaks
 
 
 def test_a_line_of_the_log_names_every_term_and_the_total_is_their_weighted_sum(whole):

@@ -2,27 +2,20 @@
 
 import json
 import math
-import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections import Counter
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
 import torch
-import yaml
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from torch.nn.functional import cross_entropy
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from signer_lib import cli
-from signer_lib.assets import ROOT
 from signer_lib.bucketing import bucketed
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
@@ -37,11 +30,11 @@ from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import MASK, SLOTS, Encoded, SignTokenizer
 from signer_lib.language.training import SlulConfig, Training, new_slul
-from signer_lib.loop import learning_rate
+from signer_lib.loop import STATE, learning_rate
 from signer_lib.results import read_results
+from trainings import kill_at, log_of, on_two_processes, write_preset
 
 TERMS = ["slul", "sagm", "kl", "con", "asked"]
-STATE = "training_state.safetensors"
 MODEL = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.1,
          "feed_forward_proj": "gated-gelu"}
 STILL = {**MODEL, "dropout_rate": 0.0}
@@ -55,24 +48,13 @@ def tiny(**changes):
 
 
 def preset(path, **changes):
-    path.write_text(yaml.safe_dump(asdict(tiny(**changes))), encoding="utf-8")
-    return path
+    return write_preset(path, tiny(**changes))
 
 
 def write(folder, ext="text", **splits):
     for split, pairs in splits.items():
         for side, column in ((ext, 0), ("gloss", 1)):
             (folder / f"{split}.{side}").write_text("".join(pair[column] + "\n" for pair in pairs), encoding="utf-8")
-
-
-def log_of(folder):
-    """The log, without the one value that is never the same twice."""
-    lines = map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    return [{key: value for key, value in line.items() if key != "minutes"} for line in lines]
-
-
-def environment(**more):
-    return os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"} | more
 
 
 @pytest.fixture(scope="session")
@@ -277,15 +259,8 @@ def whole(corpus, tmp_path_factory):
 def killed(folder, tmp_path_factory):
     """The same training, killed by the system in the middle of its second epoch; its folder."""
     out = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-m", "signer_lib", "train", "slul", "--data", folder, "--size", preset(out / "tiny.yaml", epochs=6), "--seed", 7]
-    process = subprocess.Popen([*map(str, command), "--out", str(out)], cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
-    log, until = out / "log.jsonl", time.monotonic() + 120
-    while not (log.is_file() and log.read_bytes().count(b"\n") >= 12):        # 7 lines of the first epoch, 5 of the second, saved at step 10
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    return out
+    command = ["-m", "signer_lib", "train", "slul", "--data", folder, "--size", preset(out / "tiny.yaml", epochs=6), "--seed", 7, "--out", out]
+    return kill_at(12, out, *command)               # 7 lines of the first epoch, 5 of the second, saved at step 10
 
 
 @pytest.fixture
@@ -370,21 +345,14 @@ def test_two_parts_of_a_batch_give_the_losses_and_weights_of_the_whole(corpus, t
 def test_two_processes_give_the_losses_of_one(corpus, folder, tmp_path):
     """Every term, the contrast too, though the last batches are of seven sentences."""
     Training(tiny(model=STILL), corpus, tmp_path / "one", seed=7).run()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # --multi_gpu with ACCELERATE_USE_CPU is two CPU processes: under --cpu, accelerate starts one, whatever --num_processes says
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision",
-              "no", "--dynamo_backend", "no", "--main_process_port", str(port), "-m", "signer_lib", "train", "slul"]
-    command = [*launch, "--data", folder, "--size", preset(tmp_path / "tiny.yaml", model=STILL), "--seed", 7, "--out", tmp_path / "two"]
-    done = subprocess.run([*map(str, command)], cwd=ROOT, env=environment(ACCELERATE_USE_CPU="true"), capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    size = preset(tmp_path / "tiny.yaml", model=STILL)
+    told = on_two_processes("-m", "signer_lib", "train", "slul", "--data", folder, "--size", size, "--seed", 7, "--out", tmp_path / "two")
     assert json.loads((tmp_path / "two" / "training.json").read_text())["processes"] == 2
     one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two")
     assert len(one) == len(two) == 14
     for a, b in zip(one, two):
         assert b == pytest.approx(a, abs=1e-4)
-    assert done.stdout.count("dev_bleu4") == 2                              # one process speaks
+    assert told.count("dev_bleu4") == 2                              # one process speaks
 
 
 @pytest.mark.parametrize("words, told", [(["micro_batches=9"], "9"), (["micro_batches=5", "prompts=4"], "prompts")])
