@@ -25,3 +25,9 @@ def slul(pipeline):
 @pytest.fixture(scope="session")
 def prior(pipeline):
     return pipeline.prior
+
+
+@pytest.fixture(scope="session")
+def body():
+    from signer_lib.prior.body import load_body
+    return load_body()

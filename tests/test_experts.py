@@ -63,11 +63,6 @@ def random_directions(*shape, seed=0):
 
 
 @pytest.fixture(scope="module")
-def prior():
-    return Prior.open()
-
-
-@pytest.fixture(scope="module")
 def offers(prior):
     return Offers(prior, 16)
 

@@ -15,11 +15,6 @@ PLACES = ("forehead", "chin", "temple", "chest", "hip-same", "hip-other", "neutr
 
 
 @pytest.fixture(scope="module")
-def body():
-    return load_body()
-
-
-@pytest.fixture(scope="module")
 def hand(body):
     return body.hand_points(load_handshapes()["5"][None])[0]
 

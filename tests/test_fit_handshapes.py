@@ -7,7 +7,6 @@ from scipy.spatial.transform import Rotation
 from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError
 from signer_lib.prior import fit_handshapes
-from signer_lib.prior.body import load_body
 from signer_lib.prior.fit_handshapes import (
     FITTED,
     LEAST_GAP,
@@ -27,11 +26,6 @@ from signer_lib.prior.handshapes import load_handshapes
 from signer_lib.prior.kinematics import HAND_LIMITS
 
 TURN = Rotation.from_euler("xyz", [20, -25, 15], degrees=True).as_matrix()
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body()
 
 
 @pytest.fixture(scope="module")

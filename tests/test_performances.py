@@ -36,11 +36,6 @@ SENTENCES = [("That book, I like it.", "BOOK IX-1 LIKE"), ("My name is Sam.", "P
 
 
 @pytest.fixture(scope="module")
-def prior():
-    return Prior.open()
-
-
-@pytest.fixture(scope="module")
 def performed(prior):
     return list(performances("train", [(text, glosses.split()) for text, glosses in SENTENCES], prior, seed=5))
 

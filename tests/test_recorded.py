@@ -39,11 +39,6 @@ real = pytest.mark.skipif(signer_data() is None, reason="no real recordings: set
 
 
 @pytest.fixture(scope="module")
-def body():
-    return load_body()
-
-
-@pytest.fixture(scope="module")
 def book(body):
     return compile_sign(load_signs()["BOOK"], body)
 
