@@ -119,6 +119,17 @@ def test_load_balance_is_one_when_even_and_k_when_one_expert_does_all():
     assert load_balance(torch.eye(4)) == pytest.approx(1), "the load is a mean over the units"
 
 
+def test_shares_of_the_load_balance_add_up_to_the_whole_and_so_do_their_gradients():
+    w = torch.rand(5, 3, requires_grad=True)
+    whole = load_balance(w)
+    assert whole.item() == pytest.approx(3 * (w.mean(0) ** 2).sum().item())
+    shares = [load_balance(part, 5, lambda x: w.sum(0).detach()) for part in (w[:2], w[2:])]
+    assert sum(shares).item() == pytest.approx(whole.item())
+    wanted = torch.autograd.grad(3 * (w.mean(0) ** 2).sum(), w)[0]
+    for found in (whole, sum(shares)):
+        assert torch.allclose(torch.autograd.grad(found, w)[0], wanted)
+
+
 # --- the Pose Chosen Networks --------------------------------------------------------------------------------------------
 def test_each_expert_chooses_only_among_candidates_that_exist():
     pcn, mask = PoseChosenNetworks(8, 3, 16), torch.tensor([[True, True, False], [True, False, False]])

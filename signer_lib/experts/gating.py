@@ -51,6 +51,10 @@ class Gate(nn.Module):
         return gate(0 * logits if self.uniform else logits, self.temperature, 0 if self.uniform else self.top_k)
 
 
-def load_balance(w: Tensor) -> Tensor:
-    """K * sum_k mean_i(w_ik)^2 [ours]: 1 when every expert carries the same load, K when one carries all. w (N, K)"""
-    return w.shape[-1] * (w.mean(0) ** 2).sum()
+def load_balance(w: Tensor, count: int | None = None, everyone=lambda x: x) -> Tensor:
+    """K * sum_k mean_i(w_ik)^2 [ours]: 1 when every expert carries the same load, K when one carries all. w (N, K)
+
+    Of a part of a batch its share, with the gradient of its own rows: ``count`` rows has the whole, ``everyone`` sums a tensor over the parts.
+    """
+    load, count = w.sum(0), count or len(w)
+    return w.shape[-1] * (everyone(load.detach()) * (2 * load - load.detach())).sum() / count ** 2
