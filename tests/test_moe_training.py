@@ -252,11 +252,12 @@ def test_a_sentence_is_laid_out_and_refined_alike_alone_and_in_a_batch(ready):
         return Objective(model)._refined(*lay_out(direction, length, way.bend, batch.plan), batch)
 
     rows = ready.train[:3]
-    P, target, mask = refined(rows)
+    P, target, mask, unit = refined(rows)
     assert len({len(e.xyz) for e in rows}) > 1, "or nothing is padded"
     for k, e in enumerate(rows):
         T = len(e.xyz)
         assert mask[k].sum() == T and mask[k, :T].all() and torch.equal(target[k, :T], e.xyz[:, :50])
+        assert set(unit[k, T:].tolist()) <= {-1} and len(set(unit[k].tolist())) == len(e.names) + 1
         assert torch.allclose(P[k, :T], refined([e])[0][0], atol=1e-5)
 
 

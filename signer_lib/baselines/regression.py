@@ -31,7 +31,6 @@ MOVING = [joint for joint in range(len(SIGNER70)) if joint != NECK]      # the r
 WIDTH = 3 * len(MOVING)                                                 # numbers of a frame; the counter follows them
 STEADY = 0.01                               # shoulder widths: the least standard deviation by which a coordinate is divided
 PACE = 0.01                                 # what the network adds to the counter is of this size
-FINE = 5.0                                  # radians of the fastest position embedding from one unit to the next
 BATCH = 64                                  # sentences produced together
 
 
@@ -77,7 +76,7 @@ class RegressionConfig:
 def sinusoids(place: Tensor, d: int) -> Tensor:
     """Position embeddings of places, which may lie between two units: (...) -> (..., d)"""
     rate = torch.exp(torch.arange(0, d, 2, device=place.device) * (-math.log(10_000) / d))
-    angle = FINE * place[..., None] * rate
+    angle = place[..., None] * rate
     return torch.cat([angle.sin(), angle.cos()], -1)
 
 

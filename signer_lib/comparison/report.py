@@ -97,6 +97,8 @@ def goals(folder: Path | str) -> list[dict]:
     if "uniform_gate" in by_variant:
         less = ours["bleu4"] - np.mean([run["bleu4"] for run in by_variant["uniform_gate"]])
         add("BLEU-4 above a uniform gate's, by", "more than 0", less, less > 0)
+        worse = ours["rhythm_error"] / np.mean([run["rhythm_error"] for run in by_variant["uniform_gate"]])
+        add("error of rhythm, by a uniform gate's", "below 1", worse, worse < 1)
     return told
 
 
@@ -108,7 +110,7 @@ TITLES = {  # system -> how README names it
 COLUMNS = {  # measure -> heading, how it is written
     "bleu4": ("BLEU-4 read back", "{:.1f}"), "share_of_ceiling": ("of ceiling", "{:.0%}"), "wer": ("WER", "{:.1f}"), "dtw_mje": ("DTW-MJE", "{:.3f}"),
     "hand_error": ("hands", "{:.3f}"), "total_distance_ratio": ("distance", "{:.2f}"), "duration_ratio": ("duration", "{:.2f}"),
-    "wrist_jerk": ("jerk", "{:.0f}"), "top1": ("signs known (%)", "{:.1f}"), "seeds": ("seeds", "{}"),
+    "rhythm_error": ("rhythm", "{:.2f}"), "wrist_jerk": ("jerk", "{:.0f}"), "top1": ("signs known (%)", "{:.1f}"), "seeds": ("seeds", "{}"),
 }
 
 

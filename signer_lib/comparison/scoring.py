@@ -7,6 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from signer_lib.comparison.systems import Asked
+from signer_lib.experts.losses import ENDS, STILL
 from signer_lib.metrics.back_translation import BackTranslation
 from signer_lib.metrics.poses import pose_scores
 from signer_lib.metrics.recognition import distances, normalised, scores
@@ -24,7 +25,26 @@ def score(produced: list[Produced], asked: Asked, judge: BackTranslation) -> dic
     poses = pose_scores(produced, [row.produced for row in truth])
     read = judge.scores([one.poses.xyz for one in produced], [row.text for row in truth], [[unit.name for unit in row.units] for row in truth])
     signatures = [poses.pop("signature"), read.pop("signature")]
-    return poses | read | {"signatures": signatures}
+    return poses | read | unit_errors(produced, asked) | {"signatures": signatures}
+
+
+def unit_errors(produced: list[Produced], asked: Asked) -> dict[str, float | None]:
+    """How the single units differ from the truth's in manner: DTW sees neither how long each takes nor, in fast movement, how large it is.
+
+    rhythm_error  mean |log ratio| of their seconds.    size_error  the same of how far wrists and fingertips go in them, as ``losses.loss_way``.
+    Over sentences that SLUL read right, None for a system that does not say which frames are whose.
+    """
+    seconds, ways = [], []
+    for one, row, sentence in zip(produced, asked.truth, asked.sentences):
+        own, true = ([span for span in spans or [] if span.unit is not None] for spans in (one.spans, row.spans))
+        if len(own) != len(true) or sentence.glosses != row.glosses:
+            continue
+        length = lambda spans: np.log([span.stop - span.start for span in spans])
+        seconds += np.abs(length(own) - length(true)).tolist()
+        far = lambda poses, spans: np.log([np.linalg.norm(np.diff(poses.xyz[span.start:span.stop, ENDS], axis=0), axis=-1).sum(0) + STILL
+                                           for span in spans])
+        ways += np.abs(far(one.poses, own) - far(row.poses, true)).mean(1).tolist()
+    return {"rhythm_error": float(np.mean(seconds)) if seconds else None, "size_error": float(np.mean(ways)) if ways else None}
 
 
 class Signs:

@@ -38,6 +38,7 @@ VARIANTS = {  # of SLP-MoE: what changes in the preset
     "no_smooth": ["weight_smooth=0"],
     "no_vel": ["weight_vel=0"],
     "no_hand": ["weight_hand=0"],
+    "no_way": ["weight_way=0"],
     "no_balance": ["weight_balance=0"],
 }
 

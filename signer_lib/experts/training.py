@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.experts.batching import Batch, Batches, collate, make_examples
+from signer_lib.experts.gating import load_balance
 from signer_lib.experts.layout import lay_out
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, loss_way, objective
 from signer_lib.experts.model import MoEConfig, SLPMoE
@@ -58,15 +59,11 @@ class Objective(nn.Module):
         n = counts["frames"]
         ends = (batch.ways.flags[:, 3] > 0) & (batch.holds > 0)
         holds = ((way.hold + 1e-3).log() - batch.holds.clamp(min=1e-3).log()).abs()[ends].sum() / counts["boundaries"]
-        load = chosen.gate.w.sum(0)
-        total = everyone(load.detach()) / counts["units"]
-        K = self.config.experts
         return {"rec": loss_rec(P, target, mask, n), "smooth": loss_smooth(P, mask, n), "vel": loss_vel(P, target, mask, n),
                 "hand": loss_hand(P, target, mask, n), "way": loss_way(P, target, unit, len(batch.seconds), counts["units"]),
                 "duration": loss_duration(chosen.log_seconds.exp(), batch.seconds, counts["units"]) + holds
                 + loss_duration(way.seconds, batch.way_seconds, counts["boundaries"]),
-                # K sum_k m_k^2 with the gradient of every process's own rows
-                "balance": K * (2 * total * load / counts["units"] - total * load.detach() / counts["units"]).sum()}
+                "balance": load_balance(chosen.gate.w, counts["units"], everyone)}
 
     def _refined(self, frames: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame, (B, T) the unit it is in or -1."""
