@@ -8,13 +8,15 @@ from typer.testing import CliRunner
 
 from signer_lib.cli import app
 from signer_lib.comparison import study
-from signer_lib.comparison.scoring import Signs, candidates, score, single_signs
+from signer_lib.comparison.scoring import Signs, candidates, score, single_signs, unit_errors
 from signer_lib.comparison.systems import SYSTEMS, TRAINED, Asked, produce
 from signer_lib.errors import SignerError
 from signer_lib.metrics.back_translation import BackTranslation
 from signer_lib.metrics.back_translation_training import back_translation_config, new_back_translation
-from signer_lib.performances.folder import read_split
+from signer_lib.performances.folder import Produced, read_split
 from signer_lib.performances.small import make_small
+from signer_lib.performances.units import Span
+from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import write_pose
 from signer_lib.pose.formats.folder import read_folder
 from signer_lib.prior.database import Prior
@@ -55,6 +57,24 @@ def test_the_truth_is_without_error_and_a_wrong_sentence_is_not(asked, judge):
     truth, wrong = (score(produce(name, asked), asked, reader) for name in ("ground_truth", "wrong_sentence"))
     assert truth["dtw_mje"] == truth["hand_error"] == 0 and truth["total_distance_ratio"] == pytest.approx(1)
     assert wrong["dtw_mje"] > 0.05 and json.dumps(truth)
+    assert truth["rhythm_error"] == truth["size_error"] == 0 and (wrong["rhythm_error"] is None or wrong["rhythm_error"] > 0.1)
+
+
+def test_signs_that_are_slower_or_smaller_are_told(asked):
+    def changed(row, times, size):
+        xyz, spans, at = [], [], 0
+        for span in row.spans:
+            part = np.repeat(row.poses.xyz[span.start:span.stop], times if span.unit is not None else 1, axis=0)
+            xyz.append(part[:1] + size * (part - part[:1]))
+            spans.append(Span(span.unit, at, at + len(part)))
+            at += len(part)
+        return Produced(PoseSequence(np.concatenate(xyz), row.poses.fps), spans)
+
+    slow = unit_errors([changed(row, 2, 1) for row in asked.truth], asked)
+    assert slow["rhythm_error"] == pytest.approx(np.log(2)) and slow["size_error"] == pytest.approx(0, abs=1e-6)
+    small = unit_errors([changed(row, 1, 0.5) for row in asked.truth], asked)
+    assert small["rhythm_error"] == 0 and 0.05 < small["size_error"] < np.log(2)
+    assert unit_errors([Produced(row.poses, None) for row in asked.truth], asked) == {"rhythm_error": None, "size_error": None}
 
 
 def test_the_systems_are_asked_what_slul_reads(asked, slul):

@@ -8,7 +8,7 @@ from signer_lib.comparison.report import RATIO, ablations, goals, study_runs, st
 from signer_lib.errors import SignerError
 from signer_lib.figures.pose_table import plot_ablations, plot_pose_table
 
-SCORES = {"dtw_mje": 0.2, "total_distance_ratio": 1.0, "wrist_jerk": 100.0, "seam_velocity": None, "count": 7}
+SCORES = {"dtw_mje": 0.2, "total_distance_ratio": 1.0, "wrist_jerk": 100.0, "rhythm_error": 0.2, "seam_velocity": None, "count": 7}
 KNOWN = {"top1": 60.0, "top5": 90.0}
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path):
         write(tmp_path, f"regression-{seed}", "regression", "system", bleu4, dtw_mje=0.22, seed=seed)
     for seed, bleu4 in ((1, 44.0), (2, 48.0), (3, 46.0)):
         write(tmp_path, f"full-{seed}", "slp_moe", "system", bleu4, variant="full", seed=seed, gates=gates(0.9, 0.5), dtw_mje=0.15)
-    write(tmp_path, "uniform_gate-1", "slp_moe", "system", 40.0, variant="uniform_gate", seed=1, gates=gates(1.0, 0.0))
+    write(tmp_path, "uniform_gate-1", "slp_moe", "system", 40.0, variant="uniform_gate", seed=1, gates=gates(1.0, 0.0), rhythm_error=0.25)
     (tmp_path / "candidates.json").write_text(json.dumps({"system": "candidates", "recognition": {"first": {"top1": 58.0}, "every": {"top1": 50.0}}}))
     return tmp_path
 
@@ -72,8 +72,9 @@ def test_goals_are_told_with_their_numbers(folder):
     assert told["BLEU-4, share of the ceiling's"]["found"] == pytest.approx(0.92)
     assert told["bits that the gate tells, above chance"]["found"] == pytest.approx(0.49)
     assert told["BLEU-4 above a uniform gate's, by"]["found"] == pytest.approx(6)
+    assert told["error of rhythm, by a uniform gate's"]["found"] == pytest.approx(0.8)
     assert told["signs recognised, less the raw candidates', %"]["found"] == pytest.approx(2)
-    assert all(row["reached"] for row in told.values()) and len(told) == 10
+    assert all(row["reached"] for row in told.values()) and len(told) == 11
 
 
 @pytest.mark.parametrize("goal, change", [
@@ -87,6 +88,7 @@ def test_goals_are_told_with_their_numbers(folder):
     ("load entropy of the gate", {"file": "full-1", "gates": gates(1.2, 0.5)}),
     ("bits that the gate tells, above chance", {"file": "full-1", "gates": gates(0.9, -0.6)}),
     ("BLEU-4 above a uniform gate's, by", {"file": "uniform_gate-1", "bleu4": 47.0}),
+    ("error of rhythm, by a uniform gate's", {"file": "uniform_gate-1", "rhythm_error": 0.1}),
 ])
 def test_a_goal_that_is_missed_is_said_to_be(folder, goal, change):
     path = folder / f"{change.pop('file')}.json"

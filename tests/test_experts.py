@@ -13,10 +13,10 @@ from signer_lib.experts.blending import blend, blend_positions, mixture
 from signer_lib.experts.chooser import FEATURES, PoseChosenNetworks, candidate_features, first_candidate, straight_through
 from signer_lib.experts.gating import Gate, Query, gate, load_balance
 from signer_lib.experts.layout import Plan, lay_out
-from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, objective
+from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, loss_way, objective
 from signer_lib.experts.model import AXES, MoEConfig, SLPMoE, flags_of, places
 from signer_lib.experts.offers import Offers, times, warp
-from signer_lib.experts.refinement import MOVING, Refiner
+from signer_lib.experts.refinement import ARMS_CUTOFF, MOVING, Refiner, averaged, response, steady
 from signer_lib.experts.timeline import REST, Boundary, Course, boundaries_of, course, gather, left_course
 from signer_lib.experts.transitions import LEAST, LONGEST, MODES, REACH, SHORTEST, Transitions, Ways, bent
 from signer_lib.language.slul import GlossSentence
@@ -26,7 +26,7 @@ from signer_lib.performances.trajectory import ARMS, LEFT, WRISTS, Trajectory, h
 from signer_lib.performances.units import Span, Unit
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.directions import from_directions, make_unit, to_directions, turn
-from signer_lib.pose.motion import minimum_jerk
+from signer_lib.pose.motion import CUTOFF, minimum_jerk, zero_phase
 from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
 from signer_lib.prior.table import bone_drift, bone_lengths, clip_row
@@ -270,6 +270,16 @@ def test_losses_see_no_padding_and_parts_add_up_to_the_whole():
     assert torch.allclose(whole, loss_smooth(P[:1], mask[:1], 15) + loss_smooth(P[1:, :6], None, 15), atol=1e-5)
 
 
+def test_the_way_of_a_unit_is_its_size_and_not_its_time():
+    t = torch.arange(24.0)
+    wag = lambda size, delay: (size * torch.sin(2 * torch.pi * (t - delay) / 8))[None, :, None, None].expand(1, 24, 70, 3)
+    unit = torch.tensor([[-1] * 4 + [0] * 8 + [-2] * 2 + [1] * 8 + [-1] * 2])
+    assert loss_way(wag(1, 0), wag(1, 0), unit, 2) == 0 and loss_vel(wag(1, 4), wag(1, 0)) > 0.5
+    assert loss_way(wag(1, 4), wag(1, 0), unit, 2) == pytest.approx(0, abs=1e-5), "half a wag late"
+    assert loss_way(wag(2, 0), wag(1, 0), unit, 2) == pytest.approx(np.log(2), rel=0.02)
+    assert loss_way(wag(2, 0), wag(1, 0), unit, 2, 8) == pytest.approx(loss_way(wag(2, 0), wag(1, 0), unit, 2).item() / 4)
+
+
 # --- what is offered -----------------------------------------------------------------------------------------------------
 def test_a_warp_goes_forwards_with_ends_on_ends():
     rng = np.random.default_rng(0)
@@ -495,6 +505,31 @@ def test_a_frame_is_seen_by_its_neighbours_only_and_head_and_face_stay(refiner):
     still = [k for k in range(70) if k not in MOVING]
     assert torch.allclose(before[:, :, still], direction[:, :, still], atol=1e-6) and (before - direction)[:, :, MOVING].abs().max() > 0.05
     assert torch.allclose(before[:, :, MOVING].norm(dim=-1), torch.ones(1, 60, len(MOVING)), atol=1e-5)
+
+
+def test_the_low_pass_is_the_zero_phase_filter_of_the_field():
+    rng = np.random.default_rng(0)
+    x, T = rng.standard_normal((120, 5)), 120
+    for hertz in (CUTOFF, ARMS_CUTOFF, 1.3):
+        weights = response(25.0, hertz)
+        assert weights.sum() == pytest.approx(1) and torch.allclose(weights, weights.flip(0), atol=1e-3 * float(weights.max()))
+        ours = averaged(torch.from_numpy(x)[None], torch.ones(1, T, dtype=torch.bool), weights)[0].numpy()
+        n = len(weights) // 2
+        assert np.abs(ours - zero_phase(x, 25.0, hertz))[n:-n].max() < 0.01 * x.std()
+
+
+def test_a_steadied_path_keeps_what_is_still_and_sees_no_padding():
+    direction, mask = random_directions(2, 60), torch.ones(2, 60, dtype=torch.bool)
+    mask[0, 40:] = False
+    on_way = torch.zeros(2, 60)
+    on_way[:, 20:30] = 1
+    together = steady(direction, mask, on_way, FPS, 1.3)
+    assert torch.allclose(together[0, :40], steady(direction[:1, :40], mask[:1, :40], on_way[:1, :40], FPS, 1.3)[0], atol=1e-5)
+    held_still = direction[:, :1].expand(-1, 60, -1, -1)
+    assert torch.allclose(steady(held_still, mask, on_way, FPS, 1.3)[mask], held_still[mask], atol=1e-5)
+    elsewhere = steady(direction, mask, torch.zeros(2, 60), FPS, 1.3)
+    apart = (together - elsewhere).abs().amax((0, 3))                         # (T, J)
+    assert apart[25, ARMS].min() > 0.01 and apart[:, [j for j in range(70) if j not in ARMS]].max() < 1e-6 and apart[45:].max() < 1e-6
 
 
 # --- whole sentences -----------------------------------------------------------------------------------------------------

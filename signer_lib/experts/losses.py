@@ -50,7 +50,7 @@ def loss_way(P: Tensor, target: Tensor, unit: Tensor, units: int, count: float |
     """L_way: mean |log ratio| of how far wrists and fingertips go within each unit. [ours] P, target (B, T, J, 3) -> ()
 
     A wag or a shake that is out of step costs L_rec and L_vel least if it is made small; this asks for its size, whenever it comes.
-    unit (B, T): which of all ``units`` a frame is in, -1 for none.
+    unit (B, T): which of all ``units`` a frame is in, negative for none.
     """
     inside = (unit[:, 1:] == unit[:, :-1]) & (unit[:, 1:] >= 0)
     steps = lambda x: x[:, :, ENDS].diff(dim=1).norm(dim=-1)[inside]

@@ -66,7 +66,7 @@ class Objective(nn.Module):
                 "balance": load_balance(chosen.gate.w, counts["units"], everyone)}
 
     def _refined(self, frames: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame, (B, T) the unit it is in or -1."""
+        """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame, (B, T) the unit it is in or a negative number."""
         of = torch.from_numpy(batch.plan.sentence)
         sizes = torch.bincount(of)
         at = torch.arange(len(of)) - torch.cat([sizes.new_zeros(1), sizes.cumsum(0)[:-1]])[of]
@@ -150,7 +150,7 @@ class Training(Loop):
             for name, value in objective(Objective(self.model)(batch, batch.sizes), self._weights).items():
                 sums[name] += value.item() * len(chunk) / len(self.dev)
             load += self.model.G(self.model.Q(batch.states, batch.context, batch.place)).w.sum(0)
-        return {f"dev_{name}": round(value, 5) for name, value in sums.items()} | {"load": [round(x, 3) for x in (load / load.sum()).tolist()]}
+        return {f"dev_{name}": round(value, 6) for name, value in sums.items()} | {"load": [round(x, 3) for x in (load / load.sum()).tolist()]}
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     @property
