@@ -40,7 +40,7 @@ FASTEST = 7.0                                   # shoulder widths a second, of a
 FRAMES, SHOWN, MOVED = 8, 0.5, 0.15             # a clip needs so many; share that shows the right hand; how far it may be moved
 ALIKE = 0.015                                   # shoulder widths between the frames of two cuts of one video; found: 0.002 and 0.007, then 0.014
 POOLS = ("prior", "judge", "dev", "test")
-TURNS = ("prior", "judge", "test", "prior", "judge", "dev", "prior", "judge", "test", "prior")      # 40 %, 30 %, 20 %, dev 10 %
+TURNS = ("prior", "judge", "test", "dev", "prior", "judge", "prior", "test", "judge", "prior")      # 40 %, 30 %, 20 %, dev 10 %
 SHAPED = [*range(8), *(first + joint for first in (8, 29) for joint in (0, 4, 5, 8, 12, 16, 17, 20))]    # body, wrists, knuckles, tips
 
 
@@ -124,8 +124,9 @@ def stable_sign(poses: PoseSequence, body: Body) -> PoseSequence:
 def split_by_recording(clips: list[Recorded], seed: int) -> dict[str, list[Recorded]]:
     """Every clip in one of ``POOLS``; cuts of one video stay together.
 
-    The recordings of a gloss, in an order that ``seed`` and their names decide, take ``TURNS``; glosses with a single recording take
-    them together, in the same manner. ASL-App's letters are the judge's, since the prior has recordings of its own.
+    The recordings of a gloss, in an order that ``seed`` and their names decide, take ``TURNS``. A gloss with fewer than there are pools
+    is in none: a judge that knows a sign only from rules cannot tell whether a recording of it is right. ASL-App's letters are the
+    judge's, since the prior has recordings of its own.
     """
     drawn = lambda group: sha256(f"{seed} {min(clip.name for clip in group)}".encode()).digest()
     glosses: dict[str, list[list[Recorded]]] = {}
@@ -133,9 +134,8 @@ def split_by_recording(clips: list[Recorded], seed: int) -> dict[str, list[Recor
         glosses.setdefault(group[0].gloss, []).append(group)
     letters = [group for gloss, groups in glosses.items() if len(gloss) == 1 for group in groups]
     words = [groups for gloss, groups in glosses.items() if len(gloss) > 1]
-    rounds = [[groups[0] for groups in words if len(groups) == 1], *(groups for groups in words if len(groups) > 1)]
     pools: dict[str, list[Recorded]] = {pool: [] for pool in POOLS}
-    for groups in rounds:
+    for groups in (groups for groups in words if len(groups) >= len(POOLS)):
         for turn, group in enumerate(sorted(groups, key=drawn)):
             pools[TURNS[turn % len(TURNS)]].extend(group)
     pools["judge"].extend(clip for group in letters for clip in group)
@@ -173,6 +173,8 @@ def build_recorded_pools(data: Path, folder: Path, body: Body, seed: int) -> dic
         raise SignerError(f"there are pools in {folder} already: delete {folder / 'pools'}, or choose another folder")
     clips = recorded_clips(data, body, left_out)
     pools = split_by_recording(clips, seed)
+    kept = {clip.name for found in pools.values() for clip in found}
+    left_out |= {clip.name: f"{clip.gloss} has fewer than {len(POOLS)} recordings" for clip in clips if clip.name not in kept}
     with filling(folder) as part:
         for pool, found in pools.items():
             Prior.new(part / "pools" / pool).add(recorded_rows(found))
