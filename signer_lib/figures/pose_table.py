@@ -29,6 +29,8 @@ MEASURES = {  # a measure of the table -> what stands at its axis
     "hand_error": "error of the hands (shoulder\nwidths; lower is better)",
     "dtw_pt": "DTW as in Progressive\nTransformers (lower is better)",
     "duration_ratio": "seconds, by the truth's\n(1 is best)",
+    "rhythm_error": "error of rhythm (|log ratio|\nof seconds; lower is better)",
+    "size_error": "error of size (|log ratio|\nof ways; lower is better)",
     "seam_velocity": "speed at seams (shoulder\nwidths / s; lower is steadier)",
 }
 BARS = "bleu4", "dtw_mje"                # panels with bars from zero; the others have points
