@@ -46,9 +46,9 @@ VARIANTS = {  # of SLP-MoE: what changes in the preset
 class Study:
     """One data folder with its evaluator; every method leaves what it measured in ``out``."""
 
-    def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str):
+    def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str, changes: tuple[str, ...] = ()):
         self.asked, self.judge = Asked(data), BackTranslation.from_pretrained(judge)
-        self.out, self.work, self.size, self.command = out, work, size, command
+        self.out, self.work, self.size, self.command, self.changes = out, work, size, command, changes
         self.signs = Signs(Prior.load(data / "pools" / "test"), {unit.name for row in self.asked.truth for unit in row.units if not unit.of})
 
     def baseline(self, name: str) -> None:
@@ -64,7 +64,7 @@ class Study:
     def moe(self, variant: str, seed: int, minutes: float | None) -> None:
         folder = self.work / f"{variant}-{seed}"
         if not (folder / "training.json").is_file():
-            Training(moe_config(self.size, VARIANTS[variant]), self.asked.folder, folder, seed, minutes).run()
+            Training(moe_config(self.size, [*self.changes, *VARIANTS[variant]]), self.asked.folder, folder, seed, minutes).run()
         told = {"variant": variant, "seed": seed, "gates": gates(SLPMoE.from_pretrained(folder), self.asked)}
         self._measure(f"{variant}-{seed}", "slp_moe", folder, told)
 
@@ -108,10 +108,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--minutes", type=float, help="of each training, instead of all its steps")
     parser.add_argument("--size", default="nano")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of SLP-MoE that this data set needs otherwise")
     args = parser.parse_args(arguments)
-    named = ["--data", args.data.name, "--judge", args.judge.name, "--out", str(args.out)]
+    named = ["--data", args.data.name, "--judge", args.judge.name, "--out", str(args.out), *(f"--set={change}" for change in args.set)]
     command = shlex.join(["python", "-m", "signer_lib.comparison.study", *named])
-    study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command)
+    study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command, tuple(args.set))
     for name in args.systems:
         if name == "candidates":
             study.raw_candidates()
