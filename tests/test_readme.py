@@ -100,13 +100,23 @@ def test_the_repository_names_no_machine():
             assert not re.search(r"""["' =(]/(?:home|root|work|tmp|Users)/\w""", path.read_text(encoding="utf-8")), path
 
 
-def test_the_table_of_the_poses_comes_from_results():
-    assert markdown(RESULTS / "slp_moe" / "rules") in README
-    speed = json.loads((RESULTS / "slp_moe" / "speed.json").read_text())
+def test_the_tables_of_the_poses_come_from_results():
+    folder = RESULTS / "slp_moe"
+    assert markdown(folder / "rules") in README and markdown(folder / "recordings") in README
+    speed = json.loads((folder / "speed.json").read_text())
     growth = {row["glosses"]: row["ms"] for row in speed["growth"]}
     assert f"takes {speed['ten_glosses_ms']['all']:.0f} ms from text to poses on two cores" in README
     assert f"100 glosses {growth[100]:.0f} ms, 1,000 glosses {growth[1000] / 1000:.1f} s" in README
-    entropy = [run["gates"]["load_entropy"] for run in study_runs(RESULTS / "slp_moe" / "rules")["full"]]
-    assert f"entropy {sum(entropy) / len(entropy):.3f}" in README
-    results = read_results(RESULTS / "slp_moe" / "rules") + [speed]
+    mean = lambda values: sum(values) / len(values)
+    runs, said = study_runs(folder / "rules"), " ".join(README.split())
+    assert f"load entropy {mean([run['gates']['load_entropy'] for run in runs['full']]):.3f}" in said
+    assert f"({mean([run['gates']['information']['manner']['bits'] for run in runs['full']]):.2f} bit about the manner" in said
+    rhythm = {name: mean([run["rhythm_error"] for run in runs[name]]) for name in ("full", "uniform_gate")}
+    assert f"error of rhythm is {rhythm['uniform_gate']:.3f} instead of {rhythm['full']:.3f}" in said
+    chance = {name: [row["p"] for row in json.loads((folder / f"significance_{name}.json").read_text())["differences"] if row["against"] == "stitching"]
+              for name in ("rules", "recordings")}
+    assert f"p from {min(chance['rules']):.2f} to {max(chance['rules']):.2f} against stitching" in said
+    assert f"(p {', '.join(f'{p:.3f}' for p in chance['recordings'])} against stitching" in said
+    assert f"{mean([run['total_distance_ratio'] for run in study_runs(folder / 'recordings')['full']]):.3f} of the truth's and not 0.85" in said
+    results = read_results(folder / "rules") + read_results(folder / "recordings") + [speed]
     assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"
