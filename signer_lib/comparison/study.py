@@ -42,6 +42,9 @@ VARIANTS = {  # of SLP-MoE: what changes in the preset
     "no_balance": ["weight_balance=0"],
 }
 
+LONGER = {"regression_long": ["epochs=24"]}  # of the regression: four times its training
+ALL = [*SYSTEMS, *LONGER, *VARIANTS, "candidates"]
+
 
 class Study:
     """One data folder with its evaluator; every method leaves what it measured in ``out``."""
@@ -54,12 +57,12 @@ class Study:
     def baseline(self, name: str) -> None:
         self._measure(name, name, None, {})
 
-    def regression(self, seed: int, minutes: float | None) -> None:
-        folder = self.work / f"regression-{seed}"
+    def regression(self, name: str, seed: int, minutes: float | None) -> None:
+        folder = self.work / f"{name}-{seed}"
         if not (folder / "training.json").is_file():
-            config = regression_training.regression_config(self.size)
+            config = regression_training.regression_config(self.size, LONGER.get(name))
             regression_training.Training(config, self.asked.folder, folder, seed, minutes).run()
-        self._measure(f"regression-{seed}", "regression", folder, {"seed": seed})
+        self._measure(f"{name}-{seed}", "regression", folder, ({"variant": name} if name in LONGER else {}) | {"seed": seed})
 
     def moe(self, variant: str, seed: int, minutes: float | None) -> None:
         folder = self.work / f"{variant}-{seed}"
@@ -104,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--judge", type=Path, required=True, help="a trained back-translation")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("out/comparison"), help="where the trained models go")
-    parser.add_argument("--systems", nargs="+", default=[*SYSTEMS, *VARIANTS, "candidates"], choices=[*SYSTEMS, *VARIANTS, "candidates"])
+    parser.add_argument("--systems", nargs="+", default=ALL, choices=ALL)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--minutes", type=float, help="of each training, instead of all its steps")
     parser.add_argument("--size", default="nano")
@@ -118,11 +121,11 @@ def main(arguments: list[str] | None = None) -> None:
             study.raw_candidates()
         elif name == "slp_moe":
             continue                                              # its variants, "full" among them
-        elif name not in VARIANTS and name not in TRAINED:
+        elif name not in (*VARIANTS, *LONGER, *TRAINED):
             study.baseline(name)
         else:
             for seed in args.seeds:
-                study.regression(seed, args.minutes) if name == "regression" else study.moe(name, seed, args.minutes)
+                (study.moe if name in VARIANTS else study.regression)(name, seed, args.minutes)
 
 
 if __name__ == "__main__":
