@@ -2,7 +2,7 @@
 
     python -m signer_lib.comparison.study --data DIR --judge DIR --out results/slp_moe/rules --seeds 1 2 3
 
-Every finished run leaves one JSON file, and is not run again. Only dev chooses anything; test is scored once for each run.
+Every finished run leaves one JSON file, and is not run again. Only dev chooses anything (``--split dev`` shows by what); test is scored once for each run.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ ALL = [*SYSTEMS, *LONGER, *VARIANTS, "candidates"]
 class Study:
     """One data folder with its evaluator; every method leaves what it measured in ``out``."""
 
-    def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str, changes: tuple[str, ...] = ()):
-        self.asked, self.judge = Asked(data), BackTranslation.from_pretrained(judge)
+    def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str, changes: tuple[str, ...] = (),
+                 split: str = "test"):
+        self.asked, self.judge = Asked(data, split), BackTranslation.from_pretrained(judge)
         self.out, self.work, self.size, self.command, self.changes = out, work, size, command, changes
-        self.signs = Signs(Prior.load(data / "pools" / "test"), {unit.name for row in self.asked.truth for unit in row.units if not unit.of})
+        self.signs = Signs(Prior.load(data / "pools" / split), {unit.name for row in self.asked.truth for unit in row.units if not unit.of})
 
     def baseline(self, name: str) -> None:
         self._measure(name, name, None, {})
@@ -111,11 +112,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--minutes", type=float, help="of each training, instead of all its steps")
     parser.add_argument("--size", default="nano")
+    parser.add_argument("--split", default="test", choices=["dev", "test"])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of SLP-MoE that this data set needs otherwise")
     args = parser.parse_args(arguments)
     named = ["--data", args.data.name, "--judge", args.judge.name, "--out", str(args.out), *(f"--set={change}" for change in args.set)]
+    named += ["--split", args.split] if args.split != "test" else []
     command = shlex.join(["python", "-m", "signer_lib.comparison.study", *named])
-    study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command, tuple(args.set))
+    study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command, tuple(args.set), args.split)
     for name in args.systems:
         if name == "candidates":
             study.raw_candidates()
