@@ -2,7 +2,8 @@
 
     python -m signer_lib.comparison.study --data DIR --judge DIR --out results/slp_moe/rules --seeds 1 2 3
 
-Every finished run leaves one JSON file, and is not run again. Only dev chooses anything (``--split dev`` shows by what); test is scored once for each run.
+Every finished run leaves one JSON file, and is not run again. Only dev chooses anything (``--split dev`` shows by what); test is scored once for
+each run.
 """
 
 from __future__ import annotations
