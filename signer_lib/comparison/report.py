@@ -133,8 +133,8 @@ VARIANT_TITLES = {  # variant -> how README names it
 }
 VARIANT_COLUMNS = {
     "bleu4": ("BLEU-4", "{:.1f}"), "dtw_mje": ("DTW-MJE", "{:.3f}"), "hand_error": ("hands", "{:.3f}"),
-    "total_distance_ratio": ("distance", "{:.2f}"), "rhythm_error": ("rhythm", "{:.3f}"), "size_error": ("size", "{:.3f}"), "wrist_jerk": ("jerk", "{:.0f}"),
-    "seam_velocity": ("at seams", "{:.2f}"), "bone_drift": ("bones drift", "{:.2%}"),
+    "total_distance_ratio": ("distance", "{:.2f}"), "rhythm_error": ("rhythm", "{:.3f}"), "size_error": ("size", "{:.3f}"),
+    "wrist_jerk": ("jerk", "{:.0f}"), "seam_velocity": ("at seams", "{:.2f}"), "bone_drift": ("bones drift", "{:.2%}"),
 }
 
 
