@@ -31,6 +31,7 @@ LAYERS = ("trunk", "right_arm", "left_arm", *(f"right_{part}" for part in PARTS)
 CHANNELS = (*LAYERS, "depth")           # depth: how near what is seen there is, 0 where there is nothing
 EDGE = 0.02                             # half the width of the soft edge, shoulder widths; the pixel's own blur comes on top
 DEPTH_EDGE = 0.02                       # how much nearer, in shoulder widths, makes 73 % of a limb cover another
+FRONT = 0.05                            # how much nearer makes a limb count e times as much for where its layer is
 NEAR, FAR = 1.5, -0.5                   # z that is 1 and 0 in the depth channel
 BEHIND = 0.30                           # trunk and head are solid: their axes stand this much behind their joints, so that hands stay in front
 TILE = 8                                # pixels
@@ -46,7 +47,7 @@ _RIGHT = {"arm": OKABE_ITO["blue"], "palm": "#808080", "thumb": OKABE_ITO["yello
           "middle": OKABE_ITO["vermilion"], "ring": OKABE_ITO["green"], "little": OKABE_ITO["purple"]}
 COLOURS = {"trunk": "#262626", "head": "#595959", "face": "#ffffff", "mouth": OKABE_ITO["orange"],
            **{f"right_{part}": colour for part, colour in _RIGHT.items()},
-           **{f"left_{part}": blend(colour, "#ffffff", 0.45) for part, colour in _RIGHT.items()}}
+           **{f"left_{part}": blend(colour, "#ffffff", 0.4) for part, colour in _RIGHT.items()}}
 
 
 class Point(NamedTuple):
@@ -203,10 +204,10 @@ def _unite(covers: Tensor, z: Tensor, member: Tensor, counts: Tensor) -> tuple[T
 
     member (n,) which of the g each limb belongs to, counts (g,) how many each has, in the order of the limbs.
     """
-    most = lambda values: torch.segment_reduce(values, "max", lengths=counts)
-    weight = (covers + 1e-3) * ((z - most(z.detach())[member]) / DEPTH_EDGE).clamp(min=-60).exp()
+    # absolute weights and none for what covers nothing: so nothing jumps where a limb comes into a tile
+    weight = covers * (z / FRONT).clamp(-40, 40).exp()
     add = lambda values: values.new_zeros(len(counts), values.shape[1]).index_add(0, member, values)
-    return most(covers), add(weight * z) / add(weight)
+    return torch.segment_reduce(covers, "max", lengths=counts, unsafe=True), add(weight * z) / (add(weight) + 1e-30)
 
 
 def _unhidden(covers: Tensor, z: Tensor, cell: Tensor) -> Tensor:
