@@ -99,7 +99,7 @@ def test_missing_joints_leave_their_channels_empty():
     whole, image = control_image(joints(), SIZE), control_image(xyz.requires_grad_(), SIZE)
     assert not image[HAND["right"]].any() and image.isfinite().all()
     assert 0 < image[ROW("left_ring")].sum() < whole[ROW("left_ring")].sum()         # the rest of the finger stays
-    kept = [ROW(name) for name in ("right_arm", "head", "face", "mouth", "left_palm", "left_index")]
+    kept = [ROW(name) for name in ("left_arm", "head", "face", "mouth", "left_palm", "left_index")]
     assert torch.allclose(image[kept], whole[kept])
     (image * torch.linspace(0, 1, SIZE)).sum().backward()
     assert xyz.grad.isfinite().all() and not xyz.grad[RIGHT].any() and xyz.grad[LEFT].any()
@@ -112,12 +112,17 @@ def test_nothing_known_is_an_empty_picture():
     assert not image.any() and not xyz.grad.any()
 
 
-@pytest.mark.parametrize("front, behind", [("right", "left"), ("left", "right")])
-def test_the_nearer_hand_covers_the_farther(front, behind):
-    image = control_image(joints(**{front: (0, -0.3, 0.7), behind: (0, -0.3, 0.4)}), 256)
-    assert image[HAND[front]].sum() > 20 * image[HAND[behind]][:, 60:190, 100:156].sum()
-    near, far = (control_image(joints(right=(0, -0.3, z), left=(0.9, -0.3, 0.4)), 256)[:, :, :140] for z in (0.7, 0.4))
-    assert torch.allclose(near[HAND["right"]], far[HAND["right"]], atol=0.02) and near[-1].max() > far[-1].max()
+@pytest.mark.parametrize("front, behind, ahead", [("right", "left", -0.3), ("left", "right", 0.3)])
+def test_the_nearer_hand_covers_the_farther(front, behind, ahead):
+    xyz = joints(right=(0, -0.3, 0.5))
+    xyz[LEFT] = xyz[RIGHT] + torch.tensor([0, 0, ahead])                              # the same hand, so one covers the other wholly
+    image = control_image(xyz, 256)
+    covered = image[HAND[front]].sum(0) > 0.98                                        # elsewhere a soft edge shines through its like
+    assert covered.sum() > 400 and image[HAND[behind]].sum(0)[covered].max() < 0.02
+    alone = joints(right=(0, -0.3, 0.5))
+    alone[RIGHT if behind == "right" else LEFT] = torch.nan
+    alone[RIGHT if front == "right" else LEFT] = xyz[RIGHT if front == "right" else LEFT]
+    assert torch.allclose(image[HAND[front]], control_image(alone, 256)[HAND[front]], atol=0.02)
 
 
 def test_depths_that_cross_do_not_jump_and_have_a_gradient():
@@ -156,8 +161,8 @@ def test_a_batch_is_its_frames(monkeypatch):
 def test_a_small_picture_is_the_large_one_made_smaller():
     xyz = joints(right=(-0.1, -0.2, 0.5), left=(0.15, -0.3, 0.4))
     small, large = control_image(xyz, 64), avg_pool2d(control_image(xyz, 256), 4)
-    assert (small - large).abs().max() < 0.2 and (small - large).abs().mean() < 0.002
-    assert torch.allclose(small.sum((1, 2)), large.sum((1, 2)), rtol=0.04)
+    assert (small - large).abs().max() < 0.3 and (small - large).abs().mean() < 0.002
+    assert torch.allclose(small.sum((1, 2)), large.sum((1, 2)), rtol=0.08)
 
 
 def test_coincident_joints_give_numbers():

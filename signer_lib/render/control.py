@@ -160,9 +160,9 @@ def _draw(xyz: Tensor, size: int, framing: Framing, edge: float) -> Tensor:
     covers, z = _capsule(x, y, ends[:, frame, limb], shapes.radii[:, limb], soft)
 
     cell = frame * N ** 2 + tile
-    key, member, counts = torch.unique_consecutive(cell * len(LAYERS) + shapes.layer[limb], return_inverse=True, return_counts=True)
+    key, member = torch.unique_consecutive(cell * len(LAYERS) + shapes.layer[limb], return_inverse=True)
     cell, layer = key // len(LAYERS), key % len(LAYERS)
-    covers, z = _unite(covers, z, member, counts)
+    covers, z = _unite(covers, z, member, len(key))
     shown = covers * _unhidden(covers, z, cell)
 
     rows = len(CHANNELS)
@@ -199,15 +199,13 @@ def _step(x: Tensor) -> Tensor:
     return x * x * (3 - 2 * x)
 
 
-def _unite(covers: Tensor, z: Tensor, member: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Limbs (n, P) of one layer in one tile as one: the most that any covers, and the z of those in front. -> (g, P) each
-
-    member (n,) which of the g each limb belongs to, counts (g,) how many each has, in the order of the limbs.
-    """
-    # absolute weights and none for what covers nothing: so nothing jumps where a limb comes into a tile
+def _unite(covers: Tensor, z: Tensor, member: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Limbs (n, P) of one layer in one tile as one, ``member`` (n,) of g: the most that any covers, and the z of those in front. -> (g, P) each"""
+    nothing, rows = covers.new_zeros(groups, covers.shape[1]), member[:, None].expand_as(covers)
+    most = nothing.scatter_reduce(0, rows, covers, "amax")    # not segment_reduce, whose gradient at a tie is wrong where it is negative
+    # absolute weights, and none for what covers nothing: so nothing jumps where a limb comes into a tile
     weight = covers * (z / FRONT).clamp(-40, 40).exp()
-    add = lambda values: values.new_zeros(len(counts), values.shape[1]).index_add(0, member, values)
-    return torch.segment_reduce(covers, "max", lengths=counts, unsafe=True), add(weight * z) / (add(weight) + 1e-30)
+    return most, nothing.index_add(0, member, weight * z) / (nothing.index_add(0, member, weight) + 1e-30)
 
 
 def _unhidden(covers: Tensor, z: Tensor, cell: Tensor) -> Tensor:
