@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | train | evaluate | doctor``, also ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | train | evaluate | prior | doctor``, also ``python -m signer_lib``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
+from signer_lib.cli_studio import studio
 from signer_lib.errors import SignerError, run
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Sco
 app.add_typer(trainings, name="train")
 app.add_typer(evaluations, name="evaluate")
 app.add_typer(prior, name="prior")
+app.command("studio")(studio)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
@@ -142,7 +144,7 @@ NEEDED = (
     *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate"),
     *("pose-format", "spoken-to-signed", "matplotlib", "av"),
 )
-EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "diffusers": "diffusion"}
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "diffusers": "diffusion", "vtk": "studio"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",

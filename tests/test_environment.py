@@ -17,6 +17,7 @@ IMPORT_NAMES = {
     "pose-format": "pose_format",
     "spoken-to-signed": "spoken_to_signed",
     "pytest-xdist": "xdist",
+    "vtk": "vtkmodules",
 }
 NOT_IMPORTED_YET = {"diffusers"}  # asked for; the diffusion renderer will import it, and this line goes
 RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval"}

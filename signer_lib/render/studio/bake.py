@@ -8,18 +8,19 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError, run
+from signer_lib.pose import SIGNER70
 from signer_lib.render.studio.anny_source import Anny, Source, signer_face
 from signer_lib.render.studio.asset import FACE, StudioSigner, save_signer
 from signer_lib.render.studio.dress import dressed
 from signer_lib.render.studio.looks import LOOKS, NUMBER, Look, region_colours
-from signer_lib.render.studio.rig import NOSE, SIDES
+from signer_lib.render.studio.patch import Patch
+from signer_lib.render.studio.rig import BONES, NOSE, SIDES
 
 MOST = 8                                         # bones that may move one vertex
-NEAR, FACE_NEAR, EVENNESS = 4, 8, 0.02          # vertices of the regressor of one joint, in each octant or in the face
+NEAR, AROUND, EVENNESS = 4, 8, 0.02             # vertices of the regressor of one joint: in each octant, or in all
 ARM, BEND = np.array([0.16, -1, 0.03]), np.array([0.10, -1, 0.32])      # where a hanging upper arm and forearm point; x outwards
 
 
@@ -31,28 +32,32 @@ def baked(name: str, look: Look, source: Source) -> StudioSigner:
     moved = np.flatnonzero((abs(patch.actions) > 1e-4).any((0, 2)))
     hexes = region_colours(look)
     colours = np.array([[int(c[k:k + 2], 16) for k in (1, 3, 5)] for c in hexes], np.uint8)
-    near, near_share = regressor(patch.v, patch.f, patch.region, source.joints)
+    near, near_share = regressor(patch, source.joints)
     return StudioSigner(name, patch.v, patch.f, patch.region, colours, order, shares / shares.sum(1, keepdims=True), moved,
                         patch.actions[:, moved], source.joints, source.neck, source.pose_face, hanging(source.joints), near, near_share)
 
 
-def regressor(v: np.ndarray, f: np.ndarray, region: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def regressor(patch: Patch, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(70, M) vertices around every joint and weights, as even as they can be, with which they give the joint at rest.
 
-    A point of the face takes the nearest vertices of the skin; a joint inside the body the nearest in each of the eight directions.
+    A point of the face takes the nearest vertices of the skin, a joint of a finger the nearest of that finger, another joint inside the
+    body the nearest in each of the eight directions.
     """
-    skin = np.unique(f[np.isin(region, [NUMBER[name] for name in ("face", "lips", "brows")])])
+    skin = np.unique(patch.f[np.isin(patch.region, [NUMBER[name] for name in ("face", "lips")])])
+    strongest = np.array(BONES)[patch.weights.argmax(1)]
     near, share = np.zeros((len(joints), 8 * NEAR), int), np.zeros((len(joints), 8 * NEAR))
     for joint, point in enumerate(joints):
-        if joint == NOSE or joint in range(len(joints))[FACE]:
-            at = skin[cKDTree(v[skin]).query(point, FACE_NEAR)[1]]
-        else:
-            far = np.linalg.norm(v - point, axis=1)
-            order = np.argsort(far)
-            octant = ((v - point > 0) @ [1, 2, 4])[order]
-            at = np.concatenate([order[octant == k][:NEAR] for k in range(8)])
+        name = SIGNER70.names[joint]
+        allowed = skin if joint == NOSE or joint >= FACE.start else np.arange(len(patch.v))
+        if "hand" in name and not name.endswith("wrist"):
+            side, finger = ("left", "right")[name[0] == "r"], name.split("_")[2]
+            allowed = np.flatnonzero((np.char.find(strongest, f"{side}_{finger}") == 0) | (np.char.find(strongest, f"{side}_half_{finger}") == 0))
+        order = allowed[np.argsort(np.linalg.norm(patch.v[allowed] - point, axis=1))]
+        octant = (patch.v[order] - point > 0) @ [1, 2, 4]
+        inside = allowed is not skin and "tip" not in name
+        at = np.concatenate([order[octant == k][:NEAR] for k in range(8)]) if inside else order[:AROUND]
         near[joint, :len(at)] = at
-        share[joint, :len(at)] = _even(v[at] - point)
+        share[joint, :len(at)] = _even(patch.v[at] - point)
     return near, share
 
 

@@ -20,7 +20,7 @@ from signer_lib.render.studio.rig import INDEX, SIDES, unit
 HEM = -1.75                                      # below the picture
 NECKLINE = (0.275, 0.235, 0.225)                 # half the width of a round neckline, and how far it is in front and behind
 V_DEEP = -0.13                                   # where a v ends
-UNDER = 0.10                                     # how far the skin goes on under the shirt's edges
+UNDER = 0.07                                     # how far the skin goes on under the shirt's edges
 TRIM = 0.045                                     # width of collar and cuffs
 IRIS, PUPIL = np.cos(np.radians(24)), np.cos(np.radians(9))
 BROW = (0.013, 0.006)                            # half the height of a brow, at its inner and its outer end
@@ -46,7 +46,7 @@ def _whole(source: Source, name: str, region: str = "face") -> Patch:
 
 def _teeth(source: Source) -> Patch:
     teeth = _whole(source, "teeth", "teeth")
-    return replace(teeth, v=teeth.v - [0, 0, 0.02])                     # behind the lips even where these are thin
+    return replace(teeth, v=teeth.v * [0.8, 1, 1] - [0, 0, 0.03])       # behind the lips even where these are thin
 
 
 # --- along the body ----------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def _neckline(look: Look, neck: np.ndarray, v: np.ndarray) -> np.ndarray:
     if look.neckline == "v":
         opening = np.maximum((1.25 * abs(x) - (y - V_DEEP)) * 0.6, abs(x) - NECKLINE[0])
         found = np.where(z > 0, np.minimum(found, opening), found)
-    return found
+    return np.where(y < -0.5, 1.0, found)
 
 
 def _shirt(source: Source, look: Look) -> list[Patch]:
@@ -97,10 +97,10 @@ def _shirt(source: Source, look: Look) -> list[Patch]:
 def _skin(source: Source, look: Look) -> list[Patch]:
     """What the shirt leaves free, and a little more; lips and mouth, hands, arms, neck and face by themselves."""
     body = _whole(source, "body")
-    covered = np.minimum(_sleeve(source, look, body.v), _neckline(look, source.neck, body.v))
+    covered = np.minimum(_sleeve(source, look, body.v), 0.4 * _neckline(look, source.neck, body.v))
     covered = np.where(body.weights[:, INDEX["head"]] > 0.1, -1, covered)
-    body = body.cut(UNDER - covered)
-    body = body.cut(body.v[:, 1] - HEM)
+    body = body.lifted(-0.02 * np.clip(covered / 0.02, 0, 1)).cut(UNDER - covered)
+    body = body.cut(body.v[:, 1] - HEM + 0.3)
     of_side = {side: [k for bone, k in INDEX.items() if bone.startswith(side)] for side in SIDES}
     centre = body.v[body.f].mean(1)
     weight = body.weights[body.f].mean(1)

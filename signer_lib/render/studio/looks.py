@@ -37,7 +37,7 @@ LOOKS = {
                   hair="bun", neckline="v"),
     "tall": Look({"gender": 1.0, "height": 0.75},
                  {"skin": "#8d5a3b", "lips": "#7c4139", "iris": "#2e1d12", "hair": "#17120f", "shirt": "#3f5e4a", "trim": "#2c4435"},
-                 hair="cropped", sleeve=0.92),
+                 hair="cropped", sleeve=0.72),
     "broad": Look({"gender": 1.0, "muscle": 0.75, "weight": 0.7},
                   {"skin": "#e6b48f", "lips": "#b86a5c", "iris": "#4c6a86", "hair": "#6d6a67", "shirt": "#33373d", "trim": "#23262a"},
                   hair="short"),
