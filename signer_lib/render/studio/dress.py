@@ -23,6 +23,7 @@ V_DEEP = -0.13                                   # where a v ends
 UNDER = 0.07                                     # how far the skin goes on under the shirt's edges
 TRIM = 0.045                                     # width of collar and cuffs
 IRIS, PUPIL = np.cos(np.radians(24)), np.cos(np.radians(9))
+LOWER_LIP = 2.0                                  # how far the red of the lower lip reaches below the mouth's corners, by the face's lowest point
 BROW = (0.013, 0.006)                            # half the height of a brow, at its inner and its outer end
 FACE = SIGNER70.groups["face"]
 # the hairline: how far back (0 ear, 1 nose; behind the ear below 0) -> how high (0 eye, 1 top of the head)
@@ -85,10 +86,14 @@ def _neckline(look: Look, neck: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _shirt(source: Source, look: Look) -> list[Patch]:
     cloth = _whole(source, "tights", "shirt")
-    cloth = cloth.cut(cloth.v[:, 1] - HEM).smoothed(6)
+    cloth = cloth.cut(cloth.v[:, 1] - HEM)
+    on = np.maximum(*_on_arm(source, cloth.v).values())
+    trunk = 0.5 * np.clip((0.5 - on) / 0.3, 0, 1)                       # smoothing would shrink the narrow sleeves
+    cloth = cloth.smoothed(6, trunk)
     edge = lambda: np.minimum(_sleeve(source, look, cloth.v), _neckline(look, source.neck, cloth.v))
     loose = 0.018 * np.clip(_sleeve(source, look, cloth.v) / 0.5, 0, 1)
-    cloth = cloth.lifted(look.lift + loose).smoothed(3)
+    collar = np.clip(_neckline(look, source.neck, cloth.v) / 0.12, 0, 1)
+    cloth = cloth.lifted(look.lift * (0.4 + 0.6 * collar) + loose).smoothed(3, trunk)
     cloth = cloth.lifted(0.006 * np.clip((1.3 * TRIM - edge()) / (0.3 * TRIM), 0, 1))
     cloth = cloth.cut(edge())
     return [cloth.cut(edge() - TRIM), cloth.cut(TRIM - edge()).of(NUMBER["trim"])]
@@ -99,7 +104,7 @@ def _skin(source: Source, look: Look) -> list[Patch]:
     body = _whole(source, "body")
     covered = np.minimum(_sleeve(source, look, body.v), 0.4 * _neckline(look, source.neck, body.v))
     covered = np.where(body.weights[:, INDEX["head"]] > 0.1, -1, covered)
-    body = body.lifted(-0.02 * np.clip(covered / 0.02, 0, 1)).cut(UNDER - covered)
+    body = body.lifted(-0.03 * np.clip(covered / 0.04, 0, 1)).cut(UNDER - covered)
     body = body.cut(body.v[:, 1] - HEM + 0.3)
     of_side = {side: [k for bone, k in INDEX.items() if bone.startswith(side)] for side in SIDES}
     centre = body.v[body.f].mean(1)
@@ -123,9 +128,10 @@ def _skin(source: Source, look: Look) -> list[Patch]:
 def _lips(source: Source, v: np.ndarray) -> np.ndarray:
     """(V,) above 0 between the upper edge of the red, with its bow, and the lower one, seen from the front."""
     corner, (above, _, _, below) = source.joints[FACE][15], source.joints[FACE][16:20]
-    x = np.clip(abs(v[:, 0]) / (1.04 * corner[0]), 0, 1.5)
+    x = np.clip(abs(v[:, 0]) / (1.15 * corner[0]), 0, 1.5)
     bow = 1 - 0.10 * np.exp(-(x / 0.12) ** 2)
-    top, bottom = corner[1] + (above[1] - corner[1]) * (1 - x ** 2) * bow, corner[1] + (below[1] - corner[1]) * (1 - x ** 2.2)
+    seam, low = below[1], corner[1] - LOWER_LIP * (corner[1] - below[1])
+    top, bottom = seam + (above[1] - seam) * (1 - x ** 2) * bow, seam + (low - seam) * (1 - x ** 2.2)
     return np.where(x < 1, np.minimum(top - v[:, 1], v[:, 1] - bottom), -1.0)
 
 
@@ -158,7 +164,7 @@ def _brows(source: Source) -> list[Patch]:
         half = np.interp(near, [0, 12, 40], [BROW[0] * 0.85, BROW[0], BROW[1]])
         front = (head.v[:, 2] > curve[:, 2].min() - 0.1)
         strip = head.cut(np.where(front, half - far, -1.0))
-        parts.append(strip.lifted(0.005).of(NUMBER["brows"]))
+        parts.append(strip.lifted(0.008).of(NUMBER["brows"]))
     return parts
 
 

@@ -42,11 +42,11 @@ LOOKS = {
                   {"skin": "#e6b48f", "lips": "#b86a5c", "iris": "#4c6a86", "hair": "#6d6a67", "shirt": "#33373d", "trim": "#23262a"},
                   hair="short"),
     "slight": Look({"gender": 0.25, "height": 0.55, "weight": 0.25, "muscle": 0.35},
-                   {"skin": "#5b3826", "lips": "#6d3832", "iris": "#23150d", "hair": "#0f0c0b", "shirt": "#8a6d2f", "trim": "#6a5220"},
+                   {"skin": "#6b452f", "lips": "#6d3832", "iris": "#23150d", "hair": "#0f0c0b", "shirt": "#8a6d2f", "trim": "#6a5220"},
                    hair="curls", neckline="v", sleeve=1.45),
 }
 HELD_OUT = "slight"                              # never trained on: what a renderer's generalisation is measured with
-COMMON = {"eye_white": "#e9e4df", "pupil": "#0b0908", "lashes": "#17110e", "teeth": "#efe9dd", "mouth": "#4a1d1c"}
+COMMON = {"eye_white": "#e9e4df", "pupil": "#0b0908", "teeth": "#efe9dd", "mouth": "#4a1d1c"}
 
 
 def region_colours(look: Look) -> list[str]:
@@ -54,6 +54,7 @@ def region_colours(look: Look) -> list[str]:
     own = look.colours
     colours = dict.fromkeys(SKIN, own["skin"]) | COMMON | {"background": "#000000", "lips": own["lips"], "iris": own["iris"], "hair": own["hair"],
                                                            "brows": own["hair"], "shirt": own["shirt"], "trim": own["trim"]}
+    colours["lashes"] = _mixed(own["skin"], "#17110e", 0.72)
     colours["nails"] = _mixed(own["skin"], "#ffd9d2", 0.35)
     return [colours[name] for name in REGIONS]
 

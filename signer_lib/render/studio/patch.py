@@ -61,12 +61,13 @@ class Patch:
         """Every vertex moved outwards by an amount (V,)."""
         return replace(self, v=self.v + self.normals * np.broadcast_to(amount, len(self.v))[:, None])
 
-    def smoothed(self, rounds: int, part: float = 0.5) -> Patch:
-        """Vertices, weights too, drawn towards the mean of their neighbours."""
+    def smoothed(self, rounds: int, part: np.ndarray | float = 0.5) -> Patch:
+        """Vertices, weights too, drawn towards the mean of their neighbours by a share (V,) of the way."""
         a, b = np.concatenate([self.f, np.roll(self.f, 1, 1)]), np.concatenate([np.roll(self.f, 1, 1), self.f])
         near = sparse.csr_array((np.ones(a.size), (a.ravel(), b.ravel())), shape=(len(self.v),) * 2)
         near.data[:] = 1
         near = sparse.diags_array(1 / np.maximum(near.sum(1), 1)) @ near
+        part = np.broadcast_to(part, len(self.v))[:, None]
         v, weights = self.v, self.weights
         for _ in range(rounds):
             v, weights = v + part * (near @ v - v), weights + part * (near @ weights - weights)
