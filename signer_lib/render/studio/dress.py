@@ -47,7 +47,7 @@ def _whole(source: Source, name: str, region: str = "face") -> Patch:
 
 def _teeth(source: Source) -> Patch:
     teeth = _whole(source, "teeth", "teeth")
-    return replace(teeth, v=teeth.v * [0.8, 1, 1] - [0, 0, 0.03])       # behind the lips even where these are thin
+    return replace(teeth, v=teeth.v * [0.7, 1, 1] - [0, 0, 0.03])       # behind the lips even where these are thin
 
 
 # --- along the body ----------------------------------------------------------------------------------------------------------
@@ -130,7 +130,8 @@ def _lips(source: Source, v: np.ndarray) -> np.ndarray:
     corner, (above, _, _, below) = source.joints[FACE][15], source.joints[FACE][16:20]
     x = np.clip(abs(v[:, 0]) / (1.15 * corner[0]), 0, 1.5)
     bow = 1 - 0.10 * np.exp(-(x / 0.12) ** 2)
-    seam, low = below[1], corner[1] - LOWER_LIP * (corner[1] - below[1])
+    ends, low = below[1] + 0.6 * (corner[1] - below[1]), corner[1] - LOWER_LIP * (corner[1] - below[1])
+    seam = below[1] + (ends - below[1]) * x ** 2
     top, bottom = seam + (above[1] - seam) * (1 - x ** 2) * bow, seam + (low - seam) * (1 - x ** 2.2)
     return np.where(x < 1, np.minimum(top - v[:, 1], v[:, 1] - bottom), -1.0)
 
@@ -160,10 +161,8 @@ def _brows(source: Source) -> list[Patch]:
     points = source.joints[FACE][:10].reshape(2, 5, 3)
     for brow in points:
         curve = np.stack([np.interp(np.linspace(0, 4, 41), range(5), brow[:, axis]) for axis in range(3)], 1)
-        far, near = cKDTree(curve[:, :2]).query(head.v[:, :2])
-        half = np.interp(near, [0, 12, 40], [BROW[0] * 0.85, BROW[0], BROW[1]])
-        front = (head.v[:, 2] > curve[:, 2].min() - 0.1)
-        strip = head.cut(np.where(front, half - far, -1.0))
+        far, near = cKDTree(curve).query(head.v)
+        strip = head.cut(np.interp(near, [0, 12, 40], [BROW[0] * 0.85, BROW[0], BROW[1]]) - far)
         parts.append(strip.lifted(0.008).of(NUMBER["brows"]))
     return parts
 
@@ -223,5 +222,5 @@ def _bob(source: Source, eye: np.ndarray, top: float, ear_z: float) -> Patch:
     shell = _sphere(np.linspace(-np.radians(122), np.radians(122), 49), np.clip(down * 2.6, 0, np.pi / 2))
     fall = np.clip(down - 0.55, 0, 1) / 0.45                            # from the height of the ears on it hangs
     wide, deep = 0.305 * (1 + 0.05 * fall - 0.17 * fall ** 3), 0.335 * (1 - 0.22 * fall)
-    height = np.where(shell[..., 1] > 1e-6, shell[..., 1] * (top + 0.05 - eye[1]), 0) - 0.40 * fall
+    height = np.where(shell[..., 1] > 1e-6, shell[..., 1] * (top + 0.05 - eye[1]), 0) - 0.33 * fall
     return _grid(source, np.stack([shell[..., 0] * wide, height + eye[1], shell[..., 2] * deep + ear_z], -1))
