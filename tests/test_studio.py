@@ -14,6 +14,7 @@ from signer_lib.files import whole_file
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import write_pose
 from signer_lib.prior import bake_body, nonmanual
+from signer_lib.prior.body import SIGNERS
 from signer_lib.render import read_video
 from signer_lib.render.pen import project
 from signer_lib.render.studio import HELD_OUT, LOOKS, NUMBER, REGIONS, SKIN, STYLES, load_signer, posed, posed_in_parts, studio_frames
@@ -53,11 +54,11 @@ def test_the_builds_are_those_that_the_measures_were_taken_of():
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_signer_is_small_whole_and_clothed(name):
     signer = load_signer(name)
-    assert len(signer.vertices) < 20000 and signer.faces.max() == len(signer.vertices) - 1
+    assert len(signer.vertices) < 20000 and (SIGNERS / f"{name}.safetensors").stat().st_size < 1.5e6 and signer.faces.max() == len(signer.vertices) - 1
     assert np.allclose(signer.weights.sum(1), 1, atol=1e-5) and signer.weights.min() >= 0
-    assert {REGIONS[k] for k in np.unique(signer.region)} >= set(REGIONS) - {"background", "nails"}
+    assert {REGIONS[k] for k in np.unique(signer.region)} >= set(REGIONS) - {"background"}
     assert np.linalg.norm(signer.regress(signer.vertices) - signer.joints, axis=-1).max() < 0.01
-    chest = (abs(signer.vertices[:, 0]) < 0.4) & (signer.vertices[:, 1] < -0.25) & (signer.vertices[:, 1] > -1.45)
+    chest = (abs(signer.vertices[:, 0]) < 0.4) & (signer.vertices[:, 1] < -0.3) & (signer.vertices[:, 1] > -1.45)
     shirt = np.isin(np.arange(len(signer.vertices)), signer.faces[np.isin(signer.region, [NUMBER["shirt"], NUMBER["trim"]])])
     assert shirt[chest].all()                                                     # nothing else is there at all
 
@@ -89,7 +90,7 @@ def test_names_and_files_that_are_wrong_are_told(tmp_path, monkeypatch):
 def test_the_mesh_lies_on_the_pose(name, middle):
     seen = posed(load_signer(name), middle)
     away = np.linalg.norm(seen.joints - middle.xyz, axis=-1)[:, 1:50]
-    assert away.mean() < 0.005 and away.max() < 0.04                              # as far as the skin tells: elbows are its worst
+    assert away.mean() < 0.005 and away.max() < 0.05                              # as far as the skin tells: elbows are its worst
     assert np.isfinite(seen.vertices).all() and seen.seen.all()
 
 
@@ -101,16 +102,12 @@ def test_at_rest_nothing_moves():
     assert abs(seen.vertices[0] - signer.vertices).max() < 1e-4 and seen.actions.max() < 1e-3
 
 
-def test_fingers_keep_their_volume(middle):
+def test_fingers_keep_their_skin(middle):
     signer = load_signer("default")
-    hand = np.isin(signer.region, [NUMBER["right_hand"], NUMBER["left_hand"]])
-    f = signer.faces[hand]
-    volume = lambda v: np.abs(np.einsum("...fi,...fi->...f", v[..., f[:, 0], :] - v.mean(-2, keepdims=True), np.cross(
-        v[..., f[:, 1], :] - v.mean(-2, keepdims=True), v[..., f[:, 2], :] - v.mean(-2, keepdims=True)))).sum(-1)
+    f = signer.faces[np.isin(signer.region, [NUMBER["right_hand"], NUMBER["left_hand"]])]
     area = lambda v: np.linalg.norm(np.cross(v[..., f[:, 1], :] - v[..., f[:, 0], :], v[..., f[:, 2], :] - v[..., f[:, 0], :]), axis=-1).sum(-1)
-    posed_area = area(posed(signer, middle).vertices)
-    assert (posed_area > 0.85 * area(signer.vertices)).all() and (posed_area < 1.25 * area(signer.vertices)).all()
-    assert np.isfinite(volume(signer.vertices))
+    part = area(posed(signer, middle).vertices) / area(signer.vertices)
+    assert (part > 0.85).all() and (part < 1.2).all()
 
 
 def test_the_wrist_does_not_twist_at_once(middle):
@@ -199,7 +196,7 @@ def test_frames_are_pictures_with_their_truth(middle):
     for frame, xyz in zip(frames, middle.xyz):
         assert frame.picture.shape == (SIZE, SIZE, 3) and frame.picture.dtype == np.uint8
         assert frame.regions.shape == (SIZE, SIZE) and frame.regions.max() < len(REGIONS)
-        assert np.abs(frame.joints[:50] - project(xyz[:50], SIZE)).max() < 0.05 * SIZE / 2.8
+        assert np.abs(frame.joints[:50] - project(xyz[:50], SIZE)).max() < 0.01
         wrist = frame.joints[J("r_wrist")].astype(int)
         assert frame.visible.sum() > 30 and frame.regions[wrist[1], wrist[0]] > 0
 

@@ -15,8 +15,8 @@ from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 from signer_lib.pose import SIGNER70
-from signer_lib.render.studio.looks import LOOKS, REGIONS
-from signer_lib.render.studio.rig import BONES
+from signer_lib.render.studio.looks import LOOKS, NUMBER, REGIONS
+from signer_lib.render.studio.rig import BONES, INDEX
 
 VERSION = "1"
 FACE = SIGNER70.groups["face"]
@@ -63,6 +63,13 @@ class StudioSigner:
         moved = np.zeros((len(self.actions), *self.vertices.shape), np.float32)
         moved[:, self.action_at] = self.actions
         return np.einsum("kjmd,jm->kjd", moved[:, self.near[FACE]], self.near_share[FACE])
+
+    @cached_property
+    def trunk(self) -> np.ndarray:
+        """(n,) the vertices of shirt and neck that the trunk carries, in front."""
+        worn = np.zeros(len(self.vertices), bool)
+        worn[self.faces[np.isin(self.region, [NUMBER[name] for name in ("shirt", "trim", "neck")])]] = True
+        return np.flatnonzero(worn & (self.weights[:, INDEX["torso"]] > 0.6) & (self.vertices[:, 2] > 0.02))
 
     def regress(self, vertices: np.ndarray) -> np.ndarray:
         """(..., V, 3) -> (..., 70, 3) the joints inside a posed mesh."""

@@ -19,10 +19,11 @@ from signer_lib.render.studio.rig import INDEX, SIDES, unit
 
 HEM = -1.75                                      # below the picture
 NECKLINE = (0.275, 0.235, 0.225)                 # half the width of a round neckline, and how far it is in front and behind
+NAPE = 0.03                                      # the back is covered up to here below the neck's first joint
 V_DEEP = -0.13                                   # where a v ends
 UNDER = 0.07                                     # how far the skin goes on under the shirt's edges
 TRIM = 0.045                                     # width of collar and cuffs
-IRIS, PUPIL = np.cos(np.radians(24)), np.cos(np.radians(9))
+IRIS, PUPIL = np.cos(np.radians(24)), np.cos(np.radians(11))
 LOWER_LIP = 2.0                                  # how far the red of the lower lip reaches below the mouth's corners, by the face's lowest point
 BROW = (0.013, 0.006)                            # half the height of a brow, at its inner and its outer end
 FACE = SIGNER70.groups["face"]
@@ -78,6 +79,7 @@ def _neckline(look: Look, neck: np.ndarray, v: np.ndarray) -> np.ndarray:
     """(V,) above 0 outside the neckline, in shoulder widths: an ellipse seen from above, with a cut down the chest for a v."""
     x, y, z = v[:, 0], v[:, 1], v[:, 2] - neck[0, 2]
     found = (np.hypot(x / NECKLINE[0], z / np.where(z > 0, *NECKLINE[1:])) - 1) * NECKLINE[1]
+    found = np.where(z < 0, np.maximum(found, neck[0, 1] - NAPE - y), found)
     if look.neckline == "v":
         opening = np.maximum((1.25 * abs(x) - (y - V_DEEP)) * 0.6, abs(x) - NECKLINE[0])
         found = np.where(z > 0, np.minimum(found, opening), found)
@@ -102,7 +104,8 @@ def _shirt(source: Source, look: Look) -> list[Patch]:
 def _skin(source: Source, look: Look) -> list[Patch]:
     """What the shirt leaves free, and a little more; lips and mouth, hands, arms, neck and face by themselves."""
     body = _whole(source, "body")
-    covered = np.minimum(_sleeve(source, look, body.v), 0.4 * _neckline(look, source.neck, body.v))
+    collar = np.maximum(0.4 * _neckline(look, source.neck, body.v), V_DEEP - 0.06 - body.v[:, 1])
+    covered = np.minimum(_sleeve(source, look, body.v), collar)
     covered = np.where(body.weights[:, INDEX["head"]] > 0.1, -1, covered)
     body = body.lifted(-0.03 * np.clip(covered / 0.04, 0, 1)).cut(UNDER - covered)
     body = body.cut(body.v[:, 1] - HEM + 0.3)
@@ -144,7 +147,8 @@ def _eyes(source: Source) -> list[Patch]:
     for side in (-1, 1):
         ball = eyes.only((side * eyes.v[eyes.f][..., 0] > 0).all(1))
         centre = (ball.v.max(0) + ball.v.min(0)) / 2
-        front = lambda patch: unit(patch.v - centre)[:, 2]
+        ahead = unit(ball.v[ball.v[:, 2].argmax()] - centre)
+        front = lambda patch: unit(patch.v - centre) @ ahead
         white, seeing = ball.cut(IRIS - front(ball)), ball.cut(front(ball) - IRIS)
         parts += [white, seeing.cut(PUPIL - front(seeing)).of(NUMBER["iris"]), seeing.cut(front(seeing) - PUPIL).of(NUMBER["pupil"])]
     return parts

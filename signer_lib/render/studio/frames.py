@@ -10,7 +10,7 @@ import numpy as np
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.render.pen import project
-from signer_lib.render.studio.asset import StudioSigner, load_signer
+from signer_lib.render.studio.asset import FACE, StudioSigner, load_signer
 from signer_lib.render.studio.posing import posed_in_parts
 from signer_lib.render.studio.raster import Camera, Seen
 from signer_lib.render.studio.shading import SMOOTH, check_style, shaded
@@ -23,7 +23,8 @@ class StudioFrame:
     """One frame.
 
     picture (S, S, 3) uint8 RGB.   regions (S, S) uint8, numbers of ``looks.REGIONS``: 0 is the background.
-    joints  (70, 2) the pixels (x to the right, y down; 0 is the left or upper edge) of the pose's joints; of face points and nose, of the mesh's.
+    joints  (70, 2) the pixels (x to the right, y down; 0 is the left or upper edge) of the rig's joints, which are the pose's; the points of
+            the face are those of this signer's own face.
     visible (70,) bool: in the picture, in the pose, and with nothing before it but its own flesh.
     """
 
@@ -52,7 +53,8 @@ def studio_frames(poses: PoseSequence, signer: str | StudioSigner = "default", s
 
 def _frames(poses: PoseSequence, signer: StudioSigner, style: str, size: int, camera: Camera) -> Iterator[StudioFrame]:
     for part in posed_in_parts(signer, poses):
-        for vertices, joints, in_pose in zip(part.vertices, part.joints, part.seen):
+        exact = np.concatenate([part.xyz[:, :FACE.start], part.joints[:, FACE]], 1)
+        for vertices, joints, in_pose in zip(part.vertices, exact, part.seen):
             seen = camera.see(vertices)
             pixels = project(joints, size)
             yield StudioFrame(shaded(seen, signer.colours, style), seen.region[::SMOOTH, ::SMOOTH].copy(), pixels, visible(seen, joints) & in_pose)

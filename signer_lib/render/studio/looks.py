@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 # the number of a region is its place here, in the region map too; a signer's right and left are told apart
 REGIONS = ("background", "face", "right_hand", "left_hand", "right_arm", "left_arm", "neck", "lips", "eye_white", "iris", "pupil", "lashes",
-           "brows", "teeth", "mouth", "hair", "shirt", "trim", "nails")
+           "brows", "teeth", "mouth", "hair", "shirt", "trim")
 NUMBER = {name: k for k, name in enumerate(REGIONS)}
 SKIN = ("face", "right_hand", "left_hand", "right_arm", "left_arm", "neck")
 HANDS = ("right_hand", "left_hand")
@@ -55,7 +55,6 @@ def region_colours(look: Look) -> list[str]:
     colours = dict.fromkeys(SKIN, own["skin"]) | COMMON | {"background": "#000000", "lips": own["lips"], "iris": own["iris"], "hair": own["hair"],
                                                            "brows": own["hair"], "shirt": own["shirt"], "trim": own["trim"]}
     colours["lashes"] = _mixed(own["skin"], "#17110e", 0.72)
-    colours["nails"] = _mixed(own["skin"], "#ffd9d2", 0.35)
     return [colours[name] for name in REGIONS]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.render.studio.asset import FACE, StudioSigner
+from signer_lib.render.studio.cloth import give_way
 from signer_lib.render.studio.rig import NOSE, SIDES, bone_maps
 
 STRONGEST = 1.3                                  # how far a facial action may go, 1 being Anny's own full action
@@ -21,11 +22,13 @@ MOVED = 32                                       # frames that are skinned at on
 class Posed:
     """T frames of a posed signer.
 
-    vertices (T, V, 3) float32.   joints (T, 70, 3) the joints of the mesh itself.   seen (T, 70) which joints the pose had;
-    the others were held from the nearest frame that has them, or hang at rest.   actions (T, K) the facial actions.
+    vertices (T, V, 3) float32.   xyz (T, 70, 3) the pose that the rig follows; seen (T, 70) says which joints were given, the others are held
+    from the nearest frame that has them, or hang at rest.   joints (T, 70, 3) the joints as the posed skin and clothes tell them.
+    actions (T, K) the facial actions.
     """
 
     vertices: np.ndarray
+    xyz: np.ndarray
     joints: np.ndarray
     seen: np.ndarray
     actions: np.ndarray
@@ -74,7 +77,8 @@ def _posed(signer: StudioSigner, xyz: np.ndarray, seen: np.ndarray) -> Posed:
     rest[:, signer.action_at] += np.einsum("tk,khd->thd", actions.astype(np.float32), signer.actions)
     blended = (signer.weights @ maps.astype(np.float32).reshape(len(xyz), -1, 12)).reshape(len(xyz), -1, 3, 4)
     vertices = np.einsum("tvij,tvj->tvi", blended[..., :3], rest) + blended[..., 3]
-    return Posed(vertices, signer.regress(vertices), seen, actions)
+    give_way(vertices, signer.trunk, xyz)
+    return Posed(vertices, xyz, signer.regress(vertices), seen, actions)
 
 
 def fitted(moved: np.ndarray, actions: np.ndarray) -> np.ndarray:
