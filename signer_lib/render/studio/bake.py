@@ -12,7 +12,7 @@ import numpy as np
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError, run
 from signer_lib.pose import SIGNER70
-from signer_lib.render.studio.anny_source import Anny, Source, signer_face
+from signer_lib.render.studio.anny_source import ACTIONS, Anny, Source, signer_face
 from signer_lib.render.studio.asset import FACE, StudioSigner, save_signer
 from signer_lib.render.studio.dress import dressed
 from signer_lib.render.studio.looks import LOOKS, NUMBER, Look, region_colours
@@ -41,23 +41,27 @@ def regressor(patch: Patch, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """(70, M) vertices around every joint and weights, as even as they can be, with which they give the joint at rest.
 
     A point of the face takes the nearest vertices of the skin, a joint of a finger the nearest of that finger, another joint inside the
-    body the nearest in each of the eight directions.
+    body the nearest in each of the eight directions. The mesh's mouth is a little lower than a pose's: the lower lip's points are the
+    mesh's own.
     """
     skin = np.unique(patch.f[np.isin(patch.region, [NUMBER[name] for name in ("face", "lips")])])
+    jaw = patch.actions[ACTIONS.index("jawOpen")][:, 1]
+    fixed, jaw = skin[jaw[skin] > 0.1 * jaw.min()], skin[jaw[skin] < 0.5 * jaw.min()]
     strongest = np.array(BONES)[patch.weights.argmax(1)]
     near, share = np.zeros((len(joints), 8 * NEAR), int), np.zeros((len(joints), 8 * NEAR))
     for joint, point in enumerate(joints):
         name = SIGNER70.names[joint]
-        allowed = skin if joint == NOSE or joint >= FACE.start else np.arange(len(patch.v))
+        face = joint == NOSE or joint >= FACE.start
+        allowed = np.arange(len(patch.v)) if not face else jaw if "lip_lower" in name else fixed if "lip_upper" in name else skin
         if "hand" in name and not name.endswith("wrist"):
             side, finger = ("left", "right")[name[0] == "r"], name.split("_")[2]
             allowed = np.flatnonzero((np.char.find(strongest, f"{side}_{finger}") == 0) | (np.char.find(strongest, f"{side}_half_{finger}") == 0))
         order = allowed[np.argsort(np.linalg.norm(patch.v[allowed] - point, axis=1))]
         octant = (patch.v[order] - point > 0) @ [1, 2, 4]
-        inside = allowed is not skin and "tip" not in name
+        inside = not face and "tip" not in name
         at = np.concatenate([order[octant == k][:NEAR] for k in range(8)]) if inside else order[:AROUND]
         near[joint, :len(at)] = at
-        share[joint, :len(at)] = _even(patch.v[at] - point)
+        share[joint, :len(at)] = 1 / AROUND if "lip_lower" in name else _even(patch.v[at] - point)
     return near, share
 
 
