@@ -17,7 +17,7 @@ from signer_lib.prior import bake_body, nonmanual
 from signer_lib.prior.body import SIGNERS
 from signer_lib.render import read_video
 from signer_lib.render.pen import project
-from signer_lib.render.studio import HELD_OUT, LOOKS, NUMBER, REGIONS, SKIN, STYLES, load_signer, posed, posed_in_parts, studio_frames
+from signer_lib.render.studio import HELD_OUT, LOOKS, NUMBER, REGIONS, SKIN, STYLES, asset, load_signer, posed, posed_in_parts, studio_frames
 from signer_lib.render.studio.asset import FACE
 from signer_lib.render.studio.patch import Patch
 from signer_lib.render.studio.rig import BONES, INDEX, SIDES, swing, twist_of
@@ -75,7 +75,7 @@ def test_signers_differ():
 def test_names_and_files_that_are_wrong_are_told(tmp_path, monkeypatch):
     with pytest.raises(SignerError, match="no signer 'nobody': choose one of default"):
         load_signer("nobody")
-    monkeypatch.setattr("signer_lib.render.studio.asset.DATA", tmp_path)
+    monkeypatch.setattr(asset, "DATA", tmp_path)
     load_signer.cache_clear()
     with pytest.raises(SignerError, match="git checkout -- data"):
         load_signer("default")

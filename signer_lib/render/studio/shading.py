@@ -15,7 +15,8 @@ from signer_lib.render.studio.raster import Seen
 
 SMOOTH = 2                                       # the pixels drawn for one of the picture, each way
 NEAR_SHADE = ((0.030, 0.045, 0.45), (0.10, 0.12, 0.16))      # blur, greatest depth (shoulder widths) and strength of shade behind what is nearer
-SHINE = {"hair": (12, 0.18), "eye_white": (60, 0.35), "iris": (60, 0.6), "pupil": (60, 0.6), "lips": (20, 0.12), "shirt": (4, 0.03), "trim": (4, 0.03)}
+SHINE = {"hair": (12, 0.18), "eye_white": (60, 0.35), "iris": (60, 0.6), "pupil": (60, 0.6), "lips": (20, 0.12),
+         "shirt": (4, 0.03), "trim": (4, 0.03)}
 SKIN_SHINE = (14, 0.07)
 # parts between which a drawing has no line
 SAME = {"neck": "face", "right_arm": "right_hand", "left_arm": "left_hand", "eye_white": "eyes", "lips": "face", "teeth": "mouth",
