@@ -13,6 +13,7 @@ import typer
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
+from signer_lib.cli_render import train_renderer
 from signer_lib.cli_studio import studio
 from signer_lib.errors import SignerError, run
 
@@ -38,6 +39,7 @@ app.command("studio")(studio)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
+trainings.command("renderer")(train_renderer)
 evaluations.command("poses")(evaluate_poses)
 
 Data = Annotated[Path, typer.Option(help="A folder with train, dev and test as .text and .gloss, PHOENIX-2014T's tables, or aslg_pc12.")]
