@@ -117,7 +117,7 @@ def test_a_window_goes_on_from_what_the_window_before_has_found(made):
     control, meaning = torch.rand(1, 6, len(CHANNELS), 32, 32), meaning_of([(None, 0, 6)], [0], [0], 6, 3)
     before, noise = torch.randn(1, 4, 4, 8, 8), made.noise(2, 0)
     with torch.no_grad():
-        alone, joined = ([x0 for _, x0 in made.window(control, meaning, noise, known)] for known in (None, before))
+        alone, joined = ([x0 for _, x0 in made.window(control, meaning, noise, known)] for known in (None, [before] * 2))
     assert torch.equal(joined[0][:, :, :2], before[:, :, :2])               # shown already: not touched
     share = ((joined[0] - alone[0]) / (torch.nn.functional.pad(before, (0, 0, 0, 0, 0, 2)) - alone[0]))[0, :, 2:4].mean((0, 2, 3))
     assert share.tolist() == pytest.approx([2 / 3, 1 / 3], abs=1e-3)        # then from old to new

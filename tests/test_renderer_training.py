@@ -119,8 +119,9 @@ def test_a_batch_follows_from_the_seed_and_the_step(splits):
 def test_frames_and_poses_of_a_batch_belong_together(splits):
     batch = Batches(splits[0], 3, 8, 0)[0]
     for pixels, xyz in zip(batch.pixels.flatten(0, 1), batch.xyz.flatten(0, 1)):
-        k = int((torch.from_numpy(splits[0].xyz) - xyz).abs().flatten(1).sum(1).argmin())
-        assert np.array_equal(((pixels.permute(1, 2, 0) + 1) * 127.5).round().byte().numpy(), splits[0].frames[k])
+        same = np.flatnonzero((splits[0].xyz == xyz.numpy()).all((1, 2)))          # each clip begins at rest
+        shown = ((pixels.permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        assert len(same) and any(np.array_equal(shown, splits[0].frames[k]) for k in same)
 
 
 def test_a_clip_that_is_too_short_stands_still_at_its_end(splits):
@@ -130,12 +131,12 @@ def test_a_clip_that_is_too_short_stands_still_at_its_end(splits):
 
 # --- losses ----------------------------------------------------------------------------------------------------------
 def test_hands_count_more():
-    control = control_image(torch.from_numpy(poses(3).xyz), 32)
+    control = control_image(torch.from_numpy(poses(3).xyz), 64)
     weights = hand_weights(control, 4.0)
     shown = control[:, HANDS].amax(1, keepdim=True) > 0.9
-    assert weights.shape == (3, 1, 32, 32) and weights.min() == 1 and (weights[shown] > 4.5).all() and shown.any()
+    assert weights.shape == (3, 1, 64, 64) and weights.min() == 1 and (weights[shown] > 4.5).all() and shown.any()
     assert hand_weights(control, 4.0, 8).shape == (3, 1, 8, 8) and hand_weights(torch.zeros(2, 3, 32, 32), 4.0).max() == 1
-    truth = torch.rand(3, 3, 32, 32)
+    truth = torch.rand(3, 3, 64, 64)
     at_hands, elsewhere = (pixel_losses(truth + 0.5 * mask, truth, weights)["pixels"] / mask.float().mean() for mask in (shown, ~shown))
     assert at_hands > 2 * elsewhere
 
@@ -155,22 +156,22 @@ def whole(splits, tmp_path_factory):
     return SimpleNamespace(out=out, stage=train_on(tiny(), *splits, out, seed=7))
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "diffusion", "distillation"])
-def test_a_stopped_training_goes_on_exactly(splits, whole, tmp_path, monkeypatch, capsys, name):
-    step = Stage.step
+def test_a_training_that_is_stopped_in_every_stage_goes_on_exactly(splits, whole, tmp_path, monkeypatch, capsys):
+    step, stopped = Stage.step, set()
 
-    def stopped(self):
-        if self.name == name and self.state["step"] == 4:                  # its state is that of step 3
+    def stopping(self):
+        if self.name not in stopped and self.state["step"] == 4:           # its state is that of step 3
+            stopped.add(self.name)
             raise KeyboardInterrupt
         return step(self)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Stage, "step", stopped)
-        train_on(tiny(), *splits, tmp_path, seed=7)
-    folder = tmp_path if name == "distillation" else tmp_path / name
-    assert (folder / STATE).is_file() and not (folder / "training.json").exists()
+    monkeypatch.setattr(Stage, "step", stopping)
+    for folder in (tmp_path / "autoencoder", tmp_path / "diffusion", tmp_path):
+        with pytest.raises(KeyboardInterrupt):
+            train_on(tiny(), *splits, tmp_path, seed=7)
+        assert (folder / STATE).is_file() and not (folder / "training.json").exists()
     train_on(tiny(), *splits, tmp_path, seed=7)
-    assert "going on after step 3 of 6" in capsys.readouterr().out and not (folder / STATE).exists()
+    assert capsys.readouterr().out.count("going on after step 3 of 6") == 3 and not [*tmp_path.rglob(STATE)]
     for path in whole.out.rglob("*"):
         if path.suffix in (".safetensors", ".png") or path.name in ("config.json", "model_index.json", "scheduler_config.json"):
             assert path.read_bytes() == (tmp_path / path.relative_to(whole.out)).read_bytes(), path
@@ -209,12 +210,12 @@ def test_a_finished_training_is_not_done_over_and_not_mixed_with_another(splits,
 
 
 def test_losses_fall(splits, tmp_path):
-    config = tiny(autoencoder_steps=60, diffusion_steps=60, distillation_steps=0, learning_rate=0.005, autoencoder_learning_rate=0.005, average=0.9,
-                  score_steps=60, sample_steps=1000)
+    config = tiny(autoencoder_steps=40, diffusion_steps=40, distillation_steps=0, learning_rate=0.005, autoencoder_learning_rate=0.005, average=0.9,
+                  score_steps=40, sample_steps=1000)
     train_on(config, *splits, tmp_path, seed=0)
     for folder, part in ((tmp_path / "autoencoder", 0.6), (tmp_path, 0.75)):
         totals = [line["total"] for line in log_of(folder) if "total" in line]
-        assert sum(totals[-10:]) < part * sum(totals[:10]), folder
+        assert sum(totals[-8:]) < part * sum(totals[:8]), folder
     assert (tmp_path / "model_index.json").is_file() and not (tmp_path / "diffusion").exists()
 
 

@@ -21,8 +21,8 @@ from signer_lib.render.control import CHANNELS, control_image
 from signer_lib.render.renderer.autoencoder import factor, to_pixels
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning, Signed, meaning_of
 from signer_lib.render.renderer.networks import Denoiser
-from signer_lib.render.renderer.sampling import clean, windows
 from signer_lib.render.renderer.sampling import steps as sampling_steps
+from signer_lib.render.renderer.sampling import windows
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -103,17 +103,17 @@ class RendererPipeline(DiffusionPipeline):
     @torch.no_grad()
     def _stream(self, source: Tensor, signed: Signed | None, numbers: tuple[list[int], list[int]], steps: int, seed: int) -> Iterator[np.ndarray]:
         settings = self.conditioner.config
-        noise, found, first, done = self.noise(steps, seed), None, 0, 0
+        noise, found, first, done = self.noise(steps, seed), [], 0, 0
         for start, stop in windows(len(source), self.config.window, self.config.overlap):
             meaning = meaning_of([(signed, start, stop)], *numbers, settings.d_state, settings.most).to(noise.device)
-            known = None if found is None or first + found.shape[2] == start else found[:, :, start - first:]
-            found, first = clean(self.window(self.control(source[start:stop])[None], meaning, noise, known)), start
+            known = [clean[:, :, start - first:] for clean in found] if found and first + found[0].shape[2] > start else None
+            found, first = [clean for _, clean in self.window(self.control(source[start:stop])[None], meaning, noise, known)], start
             ready = stop if stop == len(source) else stop - self.config.overlap          # the next window finishes the overlap
-            pixels = to_pixels(self.vae, found[0, :, done - start:ready - start].transpose(0, 1))
+            pixels = to_pixels(self.vae, found[-1][0, :, done - start:ready - start].transpose(0, 1))
             done = ready
             yield from ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
-    def window(self, control: Tensor, meaning: Meaning, noise: Tensor, before: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    def window(self, control: Tensor, meaning: Meaning, noise: Tensor, before: list[Tensor] | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """The steps of B windows, for looking on: (noisy, clean) latents (B, C, T, h, w). control (B, T, K, H, W); see ``sampling.steps``."""
         denoiser = self.denoiser
         guidance = None if denoiser.sees_noise else denoiser.guide(control, meaning)

@@ -2,7 +2,7 @@
 
 Every frame begins with the same noise, and what a few-step scheduler adds between steps is the same for all frames too: so nothing but
 the control images differs from frame to frame. A window's first frames are the last of the window before; in every step what was found
-there is mixed in, from all of it to none of it, and the motion modules carry it on into the new frames.
+there in the same step is mixed in, from all of it to none of it, and the motion modules carry it on into the new frames.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def ramp(known: int, overlap: int, device: torch.device) -> Tensor:
     return ((known - torch.arange(known, device=device)) / (overlap + 1)).clamp(max=1)[:, None, None]
 
 
-def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: tuple[int, int], before: Tensor | None = None,
+def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: tuple[int, int], before: list[Tensor] | None = None,
           overlap: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
     """The steps of B windows of T frames, ``shape`` (B, T): noisy latents and the clean ones found in them, (B, C, T, h, w) each; the last clean
     ones are the result.
 
     noise (count, C, h, w): the first begins every frame, the others are what a consistency scheduler adds between steps.
-    before (B, C, k, h, w) the clean latents that the window before has found for this one's first k frames.
+    before  the clean latents (B, C, k, h, w) that the window before has found for this one's first k frames, step by step.
     """
     inner = type(scheduler).from_config(scheduler.config, prediction_type="sample")    # it is given clean latents, so that they can be mixed
     inner.set_timesteps(len(noise), device=noise.device)
@@ -60,8 +60,8 @@ def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: tup
     for k, t in enumerate(inner.timesteps):
         x0 = to_x0(scheduler, denoise(x, t.expand(shape[0])), x, t[None])
         if before is not None:
-            known = before.shape[2]
-            x0 = torch.cat([torch.lerp(x0[:, :, :known], before, ramp(known, overlap, x0.device).to(x0.dtype)), x0[:, :, known:]], 2)
+            known = before[k].shape[2]
+            x0 = torch.cat([torch.lerp(x0[:, :, :known], before[k], ramp(known, overlap, x0.device).to(x0.dtype)), x0[:, :, known:]], 2)
         yield x, x0
         stepped = inner.step(x0, t, x)
         if hasattr(stepped, "denoised") and k + 1 < len(inner.timesteps):               # LCM: its noise, but the same for every frame
