@@ -164,6 +164,30 @@ def test_the_autoencoder_folds_pixels_and_scales_its_latents():
     assert torch.allclose(latents * 2 + 0.5, vae.encode(pixels).latent_dist.mode(), atol=1e-6)
 
 
+def test_the_autoencoder_begins_as_principal_components():
+    """Before any training it gives back what lies in as many dimensions as it has latents, and these have deviation 1 and nothing in common."""
+    torch.manual_seed(0)
+    vae, patches = SignerAutoencoder(2, 4, (8, 8), norm_num_groups=4), torch.randn(200, 4) @ torch.randn(4, 48) + torch.randn(48)
+    pixels = torch.nn.functional.pixel_shuffle(patches.view(2, 10, 10, 48).permute(0, 3, 1, 2), 4)
+    vae.fit(pixels, torch.ones(2, 1, 10, 10))
+    with torch.no_grad():
+        found = vae.encode(pixels).latent_dist
+        assert torch.allclose(vae.decode(found.mode()).sample, pixels, atol=1e-3) and found.std.max() < 0.1
+    z = found.mode().transpose(0, 1).flatten(1)
+    assert torch.allclose(z.cov(correction=0), torch.eye(4), atol=1e-3) and z.mean(1).abs().max() < 1e-3
+
+
+def test_places_with_more_weight_count_more():
+    torch.manual_seed(0)
+    pixels, weights, errors = torch.randn(2, 3, 32, 32), torch.ones(2, 1, 8, 8), []
+    for weight in (1.0, 50.0):
+        vae, weights[:, :, :2] = SignerAutoencoder(2, 4, (8, 8), norm_num_groups=4), weight
+        vae.fit(pixels, weights)
+        with torch.no_grad():
+            errors.append((vae.decode(vae.encode(pixels).latent_dist.mode()).sample - pixels)[:, :, :8].square().mean())
+    assert errors[1] < errors[0]
+
+
 # --- gradients -------------------------------------------------------------------------------------------------------
 def test_a_gradient_reaches_the_joints_and_not_the_weights(made):
     xyz = torch.from_numpy(poses(3).xyz).requires_grad_()

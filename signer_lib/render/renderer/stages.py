@@ -20,7 +20,7 @@ from signer_lib.render.renderer.sampling import clean, to_x0
 from signer_lib.render.renderer.settings import RendererConfig
 from signer_lib.render.renderer.training import Draw, Stage
 
-MEASURED = 512          # training frames from which the latents' mean and deviation are measured
+MEASURED = 256          # training frames from which the latents' mean and deviation are measured
 
 
 class AutoencoderStage(Stage):
@@ -31,6 +31,9 @@ class AutoencoderStage(Stage):
     def __init__(self, config: RendererConfig, train: Packed, dev: Packed, out: Path, seed: int, minutes: float | None = None):
         super().__init__(config, out, seed, minutes)
         self.vae, self.train = new_autoencoder(config), train
+        some = Batches(train, 1, MEASURED, seed)[0]
+        pixels, weights = some.pixels[:, 0], hand_weights(some.control()[:, 0], config.weight_hands, config.size // factor(self.vae))
+        self.vae.fit(pixels, weights)
         single = lambda packed, seed: Batches(packed, 1, config.autoencoder_batch, seed)
         self._start(self.vae, train, single(train, seed), single(dev, 0), config.autoencoder_steps)
 
