@@ -80,8 +80,9 @@ class Batches:
             meaning = meaning_of(windows, style, signer, settings.d_state, settings.most)
         return Batch(pixels.permute(0, 1, 4, 2, 3).float() / 127.5 - 1, torch.from_numpy(self.packed.xyz[rows]), meaning)
 
-    def some(self, count: int) -> list[Batch]:
-        """About ``count`` windows spread over all clips, always the same ones, in batches: to score and to look at."""
+    def some(self, count: int, at_once: int | None = None) -> list[Batch]:
+        """``count`` windows, or all, spread over all clips, always the same ones, in batches: to score and to look at."""
         order = self._windows(None)
         chosen = [order[i * len(order) // min(count, len(order))] for i in range(min(count, len(order)))]
-        return [self.of(chosen[i:i + self.batch_size]) for i in range(0, len(chosen), self.batch_size)]
+        at_once = at_once or self.batch_size
+        return [self.of(chosen[i:i + at_once]) for i in range(0, len(chosen), at_once)]

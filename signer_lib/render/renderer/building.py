@@ -60,7 +60,7 @@ def _small(config: RendererConfig, vae: nn.Module) -> tuple[SignerUNet, PoseCont
             "norm_num_groups": config.groups, "cross_attention_dim": config.d_token, "num_attention_heads": config.heads}
     unet = _built(SignerUNet, same | {
         "out_channels": latents, "down_block_types": kinds("Down", "Motion"), "up_block_types": kinds("Up", "Motion")[::-1],
-        "motion_num_attention_heads": config.heads, "motion_max_seq_length": max(config.window, config.frames),
+        "motion_num_attention_heads": config.heads, "motion_max_seq_length": config.window,
         "time_cond_proj_dim": config.d_token, "motion_from": config.motion_from})
     controlnet = _built(PoseControlNet, same | {
         "conditioning_channels": len(CHANNELS), "down_block_types": kinds("Down", "2D"), "factor": factor(vae),
@@ -72,7 +72,7 @@ def _pretrained(config: RendererConfig) -> tuple[UNetMotionModel, ControlNetMode
     """Stable Diffusion's UNet with motion modules (AnimateDiff's, or new ones), and a ControlNet (or a copy of the UNet's encoder)."""
     flat = _loaded(UNet2DConditionModel, config.pretrained, "unet")
     adapter = _loaded(MotionAdapter, config.pretrained_motion) if config.pretrained_motion else MotionAdapter(
-        motion_max_seq_length=max(config.window, config.frames), block_out_channels=flat.config.block_out_channels,
+        motion_max_seq_length=config.window, block_out_channels=flat.config.block_out_channels,
         motion_layers_per_block=flat.config.layers_per_block, motion_norm_num_groups=flat.config.norm_num_groups)
     if not config.pretrained_motion:
         for name, weight in adapter.named_parameters():         # new motion modules begin as none: the pictures are Stable Diffusion's own

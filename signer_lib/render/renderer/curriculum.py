@@ -22,7 +22,7 @@ from signer_lib.render.renderer.training import Stage, shared
 # what a finished stage depends on: later stages may be trained again with other settings
 AUTOENCODER = {"size", "autoencoder", "autoencoder_steps", "autoencoder_batch", "learning_rate", "warmup_steps", "average", "weight_hands",
                "weight_ssim", "weight_kl", "seed", "data_sha256"}
-LATER = ("distillation", "skip", "weight_pixels", "steps", "window", "overlap", "shares", "score", "sample", "log")
+LATER = ("distillation", "skip", "weight_pixels", "steps", "overlap", "shares", "score", "sample", "log")
 
 
 def train(data: Path | str, out: Path | str, size: str = "nano", seed: int = 1, minutes: float | None = None,

@@ -40,7 +40,6 @@ class RendererConfig:
     diffusion_steps: int
     distillation_steps: int
     batch_size: int
-    frames: int
     learning_rate: float
     distillation_learning_rate: float
     warmup_steps: int
@@ -52,6 +51,7 @@ class RendererConfig:
     weight_pixels: float
     skip: int
     drop_states: float
+    short_windows: float
     checkpointing: bool
     precision: str
     score_steps: int
@@ -64,7 +64,7 @@ class RendererConfig:
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
         for key in ("size", "layers", "heads", "groups", "d_token", "d_state", "most_states", "window", "steps", "autoencoder_batch", "batch_size",
-                    "frames", "learning_rate", "autoencoder_learning_rate", "distillation_learning_rate", "skip", "score_steps", "score_windows",
+                    "learning_rate", "autoencoder_learning_rate", "distillation_learning_rate", "skip", "score_steps", "score_windows",
                     "sample_steps", "log_steps", "diffusion_steps"):
             if not getattr(self, key) > 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
@@ -72,8 +72,9 @@ class RendererConfig:
                     *(name for name in self.__dataclass_fields__ if name.startswith("weight_"))):
             if not getattr(self, key) >= 0:
                 raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
-        if not (0 <= self.average < 1 and 0 <= self.drop_states < 1):
-            raise SignerError("average and drop_states must be from 0 to below 1")
+        for key in ("average", "drop_states", "short_windows"):
+            if not 0 <= getattr(self, key) < 1:
+                raise SignerError(f"{key} must be from 0 to below 1, not {getattr(self, key)}")
         if self.overlap >= self.window:
             raise SignerError(f"overlap must be below window, not {self.overlap} of {self.window}")
         if len(self.shares) != len(STAGES) or not sum(self.shares) > 0 or min(self.shares) < 0:

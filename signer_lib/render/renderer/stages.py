@@ -92,12 +92,12 @@ class DiffusionStage(Stage):
                  minutes: float | None = None):
         super().__init__(config, out, seed, minutes)
         self.pipeline, self.vae, net = pipeline, pipeline.vae.to(self.accelerator.device).eval().requires_grad_(False), pipeline.denoiser
-        windows = lambda packed, seed: Batches(packed, config.frames, config.batch_size, seed, pipeline.conditioner)
+        windows = lambda packed, seed: Batches(packed, config.window, config.batch_size, seed, pipeline.conditioner)
         steps = config.diffusion_steps if self.name == "diffusion" else config.distillation_steps
         self._start(net.requires_grad_(True), train, windows(train, seed), windows(dev, 0), steps)
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
-        latents, control, meaning, noise = self._given(batch, draw)
+        latents, control, meaning, noise = self._given(self._shorter(batch, draw), draw)
         scheduler = self.pipeline.scheduler
         t = (draw.uniform() * scheduler.config.num_train_timesteps).long().to(latents.device)
         found = self.learner(scheduler.add_noise(latents, noise, t), t, control, meaning)
@@ -110,6 +110,12 @@ class DiffusionStage(Stage):
                 asked = noise
         total = self._weighted((found.float() - asked).square(), control)
         return {"total": total}
+
+    def _shorter(self, batch: Batch, draw: Draw) -> Batch:
+        """Now and then a step is of fewer frames, down to one: so are clips that are shorter than a window."""
+        frames, chance, part = batch.pixels.shape[1], draw.uniform()[0], draw.uniform()[0]
+        count = 1 + int(part * (frames - 1)) if chance < self.config.short_windows else frames
+        return batch._replace(pixels=batch.pixels[:, :count], xyz=batch.xyz[:, :count])
 
     def _given(self, batch: Batch, draw: Draw) -> tuple[Tensor, Tensor, object, Tensor]:
         """latents (B, C, T, h, w), control (B, T, K, S, S), meaning, some without states, and noise of the latents' shape."""
@@ -167,6 +173,7 @@ class DistillationStage(DiffusionStage):
         self.teacher.to(self.accelerator.device)
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        batch = self._shorter(batch, draw)
         latents, control, meaning, noise = self._given(batch, draw)
         count = self.solver.config.num_train_timesteps // self.config.skip
         t = ((draw.uniform() * count).long() + 1).to(latents.device) * self.config.skip - 1             # the times that LCM's scheduler stops at

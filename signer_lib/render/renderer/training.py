@@ -138,7 +138,7 @@ class Stage(Loop):
     def _draw_samples(self) -> None:
         """``samples/0001000.png``: control images, the stage's own rows, the true frames; always the same dev windows."""
         self.average.eval()
-        batch = self.dev.some(SHOWN)[0].to(self.accelerator.device)
+        batch = self.dev.some(SHOWN, SHOWN)[0].to(self.accelerator.device)
         middle = batch.pixels.shape[1] // 2
         rows = [torch.from_numpy(picture_of(batch.control()[:SHOWN, middle]))]
         rows += map(as_bytes, [*self.samples(batch, middle), batch.pixels[:, middle]])
