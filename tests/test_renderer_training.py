@@ -18,6 +18,7 @@ from signer_lib.loop import STATE
 from signer_lib.render.control import control_image
 from signer_lib.render.drawn import draw_frame
 from signer_lib.render.framing import Framing
+from signer_lib.render.renderer.autoencoder import SignerAutoencoder, channel_weights, to_latents
 from signer_lib.render.renderer.batches import Batches
 from signer_lib.render.renderer.conditioning import Signed
 from signer_lib.render.renderer.curriculum import train_on
@@ -159,6 +160,13 @@ def test_the_scores_of_a_perfect_picture():
     assert picture_scores(truth + 0.1, truth, control)["psnr"] == pytest.approx(26, abs=1)
 
 
+def test_latents_count_as_they_move_the_picture():
+    vae = SignerAutoencoder(2, 3, (8, 8), norm_num_groups=4)
+    with torch.no_grad():
+        vae.linear_out.weight.copy_(torch.tensor([3.0, 2.0, 1.0]).expand(48, 3)[..., None, None])
+    assert channel_weights(vae).flatten().tolist() == pytest.approx([1.5, 1.0, 0.5]) and channel_weights(torch.nn.Linear(1, 1)).item() == 1
+
+
 # --- the three stages ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def whole(splits, tmp_path_factory):
@@ -205,7 +213,6 @@ def test_what_a_training_leaves(whole):
 
 
 def test_latents_have_mean_0_and_deviation_1(splits, whole):
-    from signer_lib.render.renderer.autoencoder import to_latents
     vae = RendererPipeline.from_folder(whole.out, device="cpu").vae
     z = to_latents(vae, torch.from_numpy(np.array(splits[0].frames)).permute(0, 3, 1, 2).float() / 127.5 - 1)
     assert z.mean((0, 2, 3)).abs().max() < 0.02 and (z.std((0, 2, 3)) - 1).abs().max() < 0.02

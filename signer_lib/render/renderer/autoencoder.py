@@ -81,6 +81,17 @@ def factor(vae: nn.Module) -> int:
     return getattr(vae.config, "patch", 1) * 2 ** (len(vae.config.block_out_channels) - 1)
 
 
+def channel_weights(vae: nn.Module) -> Tensor:
+    """(C, 1, 1, 1) how much an error in each latent counts: as it moves the picture, mean 1; 1 for autoencoders without a linear path.
+
+    Latents all have deviation 1, but the first principal component moves the pictures many times as much as the last.
+    """
+    if not hasattr(vae, "linear_out"):
+        return torch.ones(1, 1, 1, 1)
+    moved = vae.linear_out.weight.detach().square().sum((0, 2, 3)).sqrt()
+    return (moved / moved.mean())[:, None, None, None]
+
+
 def _scale(vae: nn.Module, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
     """Mean and deviation of the latents: this module's by channel, Stable Diffusion's as one number."""
     if (mean := getattr(vae.config, "latents_mean", None)) is not None:

@@ -65,6 +65,8 @@ def _small(config: RendererConfig, vae: nn.Module) -> tuple[SignerUNet, PoseCont
     controlnet = _built(PoseControlNet, same | {
         "conditioning_channels": len(CHANNELS), "down_block_types": kinds("Down", "2D"), "factor": factor(vae),
         "reader_width": config.reader_width, "sees_noise": config.control_sees_noise})
+    for layer in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
+        layer.reset_parameters()        # zeros protect a UNet that can draw already; this one has to learn from the control images
     return unet, controlnet
 
 

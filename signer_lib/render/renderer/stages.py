@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signer_lib.render.renderer.autoencoder import factor, to_latents, to_pixels
+from signer_lib.render.renderer.autoencoder import channel_weights, factor, to_latents, to_pixels
 from signer_lib.render.renderer.batches import Batch, Batches
 from signer_lib.render.renderer.building import few_steps, new_autoencoder
 from signer_lib.render.renderer.losses import hand_weights, picture_scores, pixel_losses, weighted
@@ -92,6 +92,7 @@ class DiffusionStage(Stage):
                  minutes: float | None = None):
         super().__init__(config, out, seed, minutes)
         self.pipeline, self.vae, net = pipeline, pipeline.vae.to(self.accelerator.device).eval().requires_grad_(False), pipeline.denoiser
+        self.channel_weights = channel_weights(self.vae)
         windows = lambda packed, seed: Batches(packed, config.window, config.batch_size, seed, pipeline.conditioner)
         steps = config.diffusion_steps if self.name == "diffusion" else config.distillation_steps
         self._start(net.requires_grad_(True), train, windows(train, seed), windows(dev, 0), steps)
@@ -125,7 +126,8 @@ class DiffusionStage(Stage):
         return latents, batch.control(), meaning, draw.normal(latents[:, :, 0])[:, :, None].expand_as(latents)
 
     def _weighted(self, error: Tensor, control: Tensor) -> Tensor:
-        """(B, C, T, h, w) errors -> their mean, hands weighted."""
+        """(B, C, T, h, w) errors -> their mean; hands weighted, and channels that move more of a picture."""
+        error = error * self.channel_weights.to(error)
         return weighted(error.transpose(1, 2).flatten(0, 1), hand_weights(control.flatten(0, 1), self.config.weight_hands, error.shape[-1]))
 
     # --- dev: pictures, made as in use -------------------------------------------------------------------------------

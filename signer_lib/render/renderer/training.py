@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from accelerate.utils import is_tensorboard_available, set_seed
 from PIL import Image
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling, whole_file
@@ -75,7 +75,7 @@ class Stage(Loop):
             raise SignerError(f"a batch of {batches.batch_size} cannot be shared by {self.accelerator.num_processes} processes: "
                               "set batch_size and autoencoder_batch to a multiple")
         self.net, self.batches, self.dev = net, batches, dev
-        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(self.config.average)).to(self.accelerator.device).requires_grad_(False)
+        self.average = AveragedModel(net, multi_avg_fn=self._towards).to(self.accelerator.device).requires_grad_(False)
         optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], self.config.learning_rate, weight_decay=0.01)
         self.learner, self.optimizer = self.accelerator.prepare(net, optimizer)
         self.begin(steps, float("inf"))
@@ -84,6 +84,11 @@ class Stage(Loop):
         self._resume()
         if self.accelerator.log_with:
             self.accelerator.init_trackers("tensorboard")
+
+    def _towards(self, average: list[Tensor], now: list[Tensor], number: Tensor) -> None:
+        """The running mean, which at first forgets faster: else a short training would be judged by the weights that it began with."""
+        keep = min(self.config.average, (1 + float(number)) / (10 + float(number)))
+        torch._foreach_lerp_(average, now, 1 - keep)
 
     # --- one step ----------------------------------------------------------------------------------------------------
     def step(self) -> dict[str, float]:
