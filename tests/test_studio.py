@@ -16,7 +16,7 @@ from signer_lib.pose.formats import write_pose
 from signer_lib.prior import bake_body, nonmanual
 from signer_lib.prior.body import SIGNERS
 from signer_lib.render import read_video
-from signer_lib.render.pen import project
+from signer_lib.render.framing import Framing
 from signer_lib.render.studio import HELD_OUT, LOOKS, NUMBER, REGIONS, SKIN, STYLES, asset, load_signer, posed, posed_in_parts, studio_frames
 from signer_lib.render.studio.asset import FACE
 from signer_lib.render.studio.patch import Patch
@@ -199,7 +199,7 @@ def test_frames_are_pictures_with_their_truth(middle):
     for frame, xyz in zip(frames, middle.xyz):
         assert frame.picture.shape == (SIZE, SIZE, 3) and frame.picture.dtype == np.uint8
         assert frame.regions.shape == (SIZE, SIZE) and frame.regions.max() < len(REGIONS)
-        assert np.abs(frame.joints[:50] - project(xyz[:50], SIZE)).max() < 0.01
+        assert np.abs(frame.joints[:50] - Framing().to_pixels(xyz[:50], SIZE)).max() < 0.01
         wrist = frame.joints[J("r_wrist")].astype(int)
         assert frame.visible.sum() > 30 and frame.regions[wrist[1], wrist[0]] > 0
 
@@ -210,7 +210,7 @@ def test_no_skin_between_neck_and_hips_but_hands_and_arms(name, still):
     frame = next(studio_frames(still, name, "studio", 256))
     bare = np.isin(frame.regions, [NUMBER[part] for part in SKIN if part not in ("right_hand", "left_hand", "right_arm", "left_arm")])
     rows = np.flatnonzero(bare.any(1))
-    chest = project(np.array([0, -0.25, 0]), 256)[1]
+    chest = Framing().to_pixels(np.array([0, -0.25, 0]), 256)[1]
     assert rows.max() < chest and np.isin(frame.regions[round(chest):, 120:136], [NUMBER["shirt"], NUMBER["trim"]]).all()
 
 

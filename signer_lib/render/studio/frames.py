@@ -9,12 +9,13 @@ import numpy as np
 
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
-from signer_lib.render.pen import project
+from signer_lib.render.framing import Framing
 from signer_lib.render.studio.asset import FACE, StudioSigner, load_signer
 from signer_lib.render.studio.posing import posed_in_parts
 from signer_lib.render.studio.raster import Camera, Seen
 from signer_lib.render.studio.shading import SMOOTH, check_style, shaded
 
+FRAMING = Framing()
 FLESH = {"body": 0.30, "left_hand": 0.07, "right_hand": 0.07, "face": 0.05}      # from a joint to the skin before it, at most; shoulder widths
 
 
@@ -56,14 +57,14 @@ def _frames(poses: PoseSequence, signer: StudioSigner, style: str, size: int, ca
         exact = np.concatenate([part.xyz[:, :FACE.start], part.joints[:, FACE]], 1)
         for vertices, joints, in_pose in zip(part.vertices, exact, part.seen):
             seen = camera.see(vertices)
-            pixels = project(joints, size)
+            pixels = FRAMING.to_pixels(joints, size)
             yield StudioFrame(shaded(seen, signer.colours, style), seen.region[::SMOOTH, ::SMOOTH].copy(), pixels, visible(seen, joints) & in_pose)
 
 
 def visible(seen: Seen, joints: np.ndarray) -> np.ndarray:
     """(70,) whether nothing but its own flesh is before a joint (70, 3), and it is inside the picture."""
     size = len(seen.depth)
-    x, y = np.floor(project(joints, size)).astype(int).T
+    x, y = np.floor(FRAMING.to_pixels(joints, size)).astype(int).T
     inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
     before = seen.depth[np.clip(y, 0, size - 1), np.clip(x, 0, size - 1)] - joints[:, 2]
     flesh = np.concatenate([np.full(SIGNER70.groups[name].stop - SIGNER70.groups[name].start, FLESH[name]) for name in SIGNER70.groups])

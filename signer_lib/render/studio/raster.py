@@ -1,6 +1,6 @@
 """What a camera sees of a posed mesh, pixel by pixel: region, normal and depth, drawn off screen by VTK. [ours]
 
-The camera is the drawn signer's (``render.pen``): orthographic, so that a joint's pixel is ``project(joint)``, exactly.
+The camera is ``render.framing``'s, so that a joint's pixel is ``Framing.to_pixels(joint)``, exactly.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from signer_lib.errors import SignerError
-from signer_lib.render.pen import VIEW_CENTRE, VIEW_WIDTH
+from signer_lib.render.framing import Framing
 from signer_lib.render.studio.asset import StudioSigner
 
 FAR = 4.0                                        # from the neck to the nearest and to the farthest plane, shoulder widths
@@ -63,11 +63,11 @@ class Camera:
         self.window.SetMultiSamples(0)                   # a region's number must not be blended with its neighbour's
         self.window.SetSize(size, size)
         self.window.AddRenderer(self.renderer)
-        camera = self.renderer.GetActiveCamera()
+        camera, framing = self.renderer.GetActiveCamera(), Framing()
         camera.ParallelProjectionOn()
-        camera.SetParallelScale(VIEW_WIDTH / 2)
-        camera.SetFocalPoint(*VIEW_CENTRE, 0)
-        camera.SetPosition(*VIEW_CENTRE, 2 * FAR)
+        camera.SetParallelScale(framing.width / 2)
+        camera.SetFocalPoint(*framing.centre, 0)
+        camera.SetPosition(*framing.centre, 2 * FAR)
         camera.SetClippingRange(FAR, 3 * FAR)
         self.pixels, self.depths = vtkUnsignedCharArray(), vtkFloatArray()
 

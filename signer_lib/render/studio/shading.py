@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from signer_lib.errors import SignerError
-from signer_lib.render.pen import VIEW_WIDTH
+from signer_lib.render.framing import Framing
 from signer_lib.render.studio.looks import NUMBER, SKIN
 from signer_lib.render.studio.raster import Seen
 
@@ -78,7 +78,7 @@ def reduced(picture: np.ndarray) -> np.ndarray:
 
 def _behind(seen: Seen) -> np.ndarray:
     """(S, S) 0 to 1: shade where something nearer is close by; it parts fingers from the palm, and the arm from the shirt."""
-    shade, unit = np.zeros(seen.depth.shape, np.float32), len(seen.depth) / VIEW_WIDTH
+    shade, unit = np.zeros(seen.depth.shape, np.float32), len(seen.depth) / Framing().width
     body = seen.region > 0
     for blur, deepest, strength in NEAR_SHADE:
         depth = np.where(body, seen.depth, -1.0).astype(np.float32)
