@@ -28,7 +28,7 @@ ARROWS = {  # a package -> what of ours it may import
     "figures": {"pose", "prior", "performances", "render", "files"},
     "language": {"metrics", "config", "bucketing", "checkpoint", "files", "loop", "results"},
     "prior": {"pose", "language", "metrics", "files", "progress", "results"},
-    "performances": {"pose", "prior", "language", "files", "progress", "results"},
+    "performances": {"pose", "prior", "language", "render", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "results"},

@@ -17,7 +17,7 @@ from signer_lib.prior import bake_body, nonmanual
 from signer_lib.prior.body import SIGNERS
 from signer_lib.render import read_video
 from signer_lib.render.framing import Framing
-from signer_lib.render.studio import HELD_OUT, LOOKS, NUMBER, REGIONS, SKIN, STYLES, asset, load_signer, posed, posed_in_parts, studio_frames
+from signer_lib.render.studio import CROSSED, HELD_OUT, LOOKS, NUMBER, REGIONS, SKIN, STYLES, asset, load_signer, posed, posed_in_parts, studio_frames
 from signer_lib.render.studio.asset import FACE
 from signer_lib.render.studio.patch import Patch
 from signer_lib.render.studio.rig import BONES, INDEX, SIDES, swing, twist_of
@@ -51,7 +51,7 @@ def test_the_builds_are_those_that_the_measures_were_taken_of():
     assert HELD_OUT in LOOKS and len(LOOKS) >= 5
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", [*LOOKS, *CROSSED])
 def test_a_signer_is_small_whole_and_clothed(name):
     signer = load_signer(name)
     assert len(signer.vertices) < 20000 and (SIGNERS / f"{name}.safetensors").stat().st_size < 1.5e6

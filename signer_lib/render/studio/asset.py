@@ -15,7 +15,7 @@ from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 from signer_lib.pose import SIGNER70
-from signer_lib.render.studio.looks import LOOKS, NUMBER, REGIONS
+from signer_lib.render.studio.looks import CROSSED, LOOKS, NUMBER, REGIONS
 from signer_lib.render.studio.rig import BONES, INDEX
 
 VERSION = "1"
@@ -92,8 +92,8 @@ def save_signer(signer: StudioSigner, path: Path) -> None:
 @lru_cache(maxsize=8)
 def load_signer(name: str = "default") -> StudioSigner:
     """A shipped signer by name. Raises ``SignerError`` for a name that is unknown and a file that is missing or of another version."""
-    if name not in LOOKS:
-        raise SignerError(f"there is no signer '{name}': choose one of {', '.join(LOOKS)}")
+    if name not in LOOKS and name not in CROSSED:
+        raise SignerError(f"there is no signer '{name}': choose one of {', '.join((*LOOKS, *CROSSED))}")
     path = DATA / "signers" / f"{name}.safetensors"
     try:
         with safe_open(path, "np") as file:

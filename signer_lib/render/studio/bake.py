@@ -15,7 +15,7 @@ from signer_lib.pose import SIGNER70
 from signer_lib.render.studio.anny_source import ACTIONS, Anny, Source, signer_face
 from signer_lib.render.studio.asset import FACE, StudioSigner, save_signer
 from signer_lib.render.studio.dress import dressed
-from signer_lib.render.studio.looks import LOOKS, NUMBER, Look, region_colours
+from signer_lib.render.studio.looks import CROSSED, LOOKS, NUMBER, Look, body_and_look, region_colours
 from signer_lib.render.studio.patch import Patch
 from signer_lib.render.studio.rig import BONES, NOSE, SIDES
 
@@ -93,14 +93,16 @@ def hanging(joints: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Bake the signers that are named, or all."""
-    names = sys.argv[1:] or list(LOOKS)
+    known = (*LOOKS, *CROSSED)
+    names = sys.argv[1:] or known
     for name in names:
-        if name not in LOOKS:
-            raise SignerError(f"there is no signer '{name}': choose from {', '.join(LOOKS)}")
-        signer_face(name)                        # told before Anny loads
+        if name not in known:
+            raise SignerError(f"there is no signer '{name}': choose from {', '.join(known)}")
+        signer_face(body_and_look(name)[0])      # told before Anny loads
     anny = Anny()
     for name in names:
-        signer = baked(name, LOOKS[name], anny.source(name, LOOKS[name].phenotype))
+        body, look = body_and_look(name)
+        signer = baked(name, look, anny.source(body, look.phenotype))
         path = DATA / "signers" / f"{name}.safetensors"
         save_signer(signer, path)
         print(f"{path}: {len(signer.vertices):,} vertices, {len(signer.faces):,} faces, {path.stat().st_size / 1e6:.1f} MB")

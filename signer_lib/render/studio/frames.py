@@ -41,15 +41,25 @@ def check_size(size: int) -> None:
         raise SignerError(f"size must be an even number of pixels from 64 to 1024, not {size}")
 
 
-def studio_frames(poses: PoseSequence, signer: str | StudioSigner = "default", style: str = "studio", size: int = 256) -> Iterator[StudioFrame]:
-    """The frames of ``signer70`` poses, one by one; the same input gives the same bytes.
+def open_camera(signer: str | StudioSigner, size: int) -> Camera:
+    """A camera to give to ``studio_frames`` again and again: opening one takes half a second. Raises ``SignerError`` as it does."""
+    check_size(size)
+    return Camera(load_signer(signer) if isinstance(signer, str) else signer, size * SMOOTH)
 
-    Raises ``SignerError`` for an unknown signer or style, another skeleton, a bad size, or without VTK.
+
+def studio_frames(poses: PoseSequence, signer: str | StudioSigner = "default", style: str = "studio", size: int = 256,
+                  camera: Camera | None = None) -> Iterator[StudioFrame]:
+    """The frames of ``signer70`` poses, one by one; the same input gives the same bytes. ``camera``: one that is open already.
+
+    Raises ``SignerError`` for an unknown signer or style, another skeleton, a bad size, a camera for another signer or size, or without VTK.
     """
     check_style(style)
     check_size(size)
     who = load_signer(signer) if isinstance(signer, str) else signer
-    return _frames(poses, who, style, size, Camera(who, size * SMOOTH))
+    camera = camera or open_camera(who, size)
+    if camera.faces is not who.faces or camera.size != size * SMOOTH:
+        raise SignerError(f"this camera was opened for another signer or size than {who.name} and {size} pixels: use open_camera")
+    return _frames(poses, who, style, size, camera)
 
 
 def _frames(poses: PoseSequence, signer: StudioSigner, style: str, size: int, camera: Camera) -> Iterator[StudioFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # the number of a region is its place here, in the region map too; a signer's right and left are told apart
 REGIONS = ("background", "face", "right_hand", "left_hand", "right_arm", "left_arm", "neck", "lips", "eye_white", "iris", "pupil", "lashes",
@@ -46,7 +46,15 @@ LOOKS = {
                    hair="curls", neckline="v", sleeve=1.45),
 }
 HELD_OUT = "slight"                              # never trained on: what a renderer's generalisation is measured with
+# the body of one signer in the looks of another: who knows the looks can be asked for them, and has never seen them on this body
+CROSSED = {"slight_as_default": (HELD_OUT, "default")}
 COMMON = {"eye_white": "#e9e4df", "pupil": "#0b0908", "teeth": "#efe9dd", "mouth": "#4a1d1c"}
+
+
+def body_and_look(name: str) -> tuple[str, Look]:
+    """Whose measures a signer of ``LOOKS`` or ``CROSSED`` has, and what it looks like."""
+    body, look = CROSSED.get(name, (name, name))
+    return body, replace(LOOKS[look], phenotype=LOOKS[body].phenotype)
 
 
 def region_colours(look: Look) -> list[str]:

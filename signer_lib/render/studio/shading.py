@@ -89,25 +89,26 @@ def _behind(seen: Seen) -> np.ndarray:
 
 
 def _lit(seen: Seen, colours: np.ndarray, studio: Studio) -> np.ndarray:
-    size = len(seen.region)
-    albedo = colours.astype(np.float32)[seen.region]
-    light = np.empty_like(seen.normal)
+    body = seen.region > 0                                        # n pixels: what light falls on
+    region, normal = seen.region[body], seen.normal[body]
+    light = np.empty_like(normal)
     light[:] = studio.ambient
-    light *= (0.85 + 0.15 * seen.normal[..., 1:2])                # a little darker from below
+    light *= (0.85 + 0.15 * normal[:, 1:2])                       # a little darker from below
     shine = np.zeros_like(light)
     power, strength = _shine()
     for lamp in studio.lights:
         way = np.array(lamp.way, np.float32) / np.linalg.norm(lamp.way)
-        facing = np.clip((seen.normal @ way + studio.soft) / (1 + studio.soft), 0, 1)
+        facing = np.clip((normal @ way + studio.soft) / (1 + studio.soft), 0, 1)
         half = way + np.array([0, 0, 1], np.float32)
-        spark = np.clip(seen.normal @ (half / np.linalg.norm(half)), 0, 1) ** power[seen.region] * strength[seen.region]
-        light += facing[..., None] * np.array(lamp.colour, np.float32)
-        shine += spark[..., None] * np.array(lamp.colour, np.float32)
-    dark = _behind(seen)[..., None]
-    skin = np.isin(seen.region, [NUMBER[name] for name in SKIN])[..., None]
+        spark = np.clip(normal @ (half / np.linalg.norm(half)), 0, 1) ** power[region] * strength[region]
+        light += facing[:, None] * np.array(lamp.colour, np.float32)
+        shine += spark[:, None] * np.array(lamp.colour, np.float32)
+    dark = _behind(seen)[body][:, None]
+    skin = np.isin(region, [NUMBER[name] for name in SKIN])[:, None]
     bleed = np.where(skin, np.array([0.75, 1.0, 1.05], np.float32), np.float32(1))       # shade on skin is warm
-    lit = albedo * light * (1 - dark * bleed) + 255 * shine * (1 - dark)
-    return np.where(seen.region[..., None] > 0, lit, _background(studio, size))
+    picture = _background(studio, len(body)).copy()
+    picture[body] = colours.astype(np.float32)[region] * light * (1 - dark * bleed) + 255 * shine * (1 - dark)
+    return picture
 
 
 @lru_cache(maxsize=1)
