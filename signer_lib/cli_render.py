@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from signer_lib.errors import SignerError
 
 
 def train_renderer(
@@ -25,8 +22,9 @@ def train_renderer(
 
     Example: stable-signer train renderer --data out/studio --out out/renderer --minutes 20
     """
-    if find_spec("diffusers") is None:
-        raise SignerError("the diffusion renderer needs diffusers: type  pip install -c constraints.txt -e .[diffusion]")
+    from signer_lib.render.backends import need_diffusers
+
+    need_diffusers()
     from signer_lib.render.renderer.curriculum import train
 
     training = train(data, out, size, seed, minutes, set)

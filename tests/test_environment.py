@@ -110,5 +110,11 @@ def test_only_the_pipeline_composes_the_stages():
         assert path.name == "pipeline.py" or len(touched) <= 1, path
 
 
+def test_signing_needs_no_extra():
+    """The renderer that `sign` uses by default is diffusers', which an extra would leave out."""
+    core = dict(requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+    assert {"torch", "diffusers", "pillow", "av"} <= set(core)
+
+
 def test_core_needs_no_anny_or_vtk():
     assert {"anny"} <= set(declared(studio=True)) and not {"anny", "vtk", "pyvista"} & set(declared())

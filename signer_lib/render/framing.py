@@ -6,6 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from signer_lib.errors import SignerError
+
+
+def check_size(size: int) -> None:
+    """Raises ``SignerError`` if a signer's picture cannot have so many pixels a side."""
+    if size < 32 or size % 2:
+        raise SignerError(f"size must be an even number of pixels, at least 32, not {size}")
+
 
 @dataclass(frozen=True)
 class Framing:

@@ -70,7 +70,9 @@ class Conditioner(ModelMixin, ConfigMixin):
 
 
 class Signed(NamedTuple):
-    """What a whole video signs. states (n, d), context (d,); spans (n, 2) the frames of each gloss, or None: each may be anywhere."""
+    """What a whole video signs. states (n, d); context (d,), or (n, d) the sentence of each gloss where a video has several; spans (n, 2) the
+    frames of each gloss, or None: each may be anywhere, and there is one sentence.
+    """
 
     states: Tensor
     context: Tensor
@@ -84,6 +86,12 @@ class Signed(NamedTuple):
         keep = torch.linspace(0, len(states) - 1, most).round().long() if len(states) > most else slice(None)
         return states[keep]
 
+    def sentence(self, start: int, stop: int) -> Tensor:
+        """(d,) the context of these frames: a window was never trained with two, so the gloss that takes most of them, or is nearest, decides."""
+        if self.context.dim() == 1:
+            return self.context
+        return self.context[(self.spans[:, 1].clamp(max=stop) - self.spans[:, 0].clamp(min=start)).argmax()]
+
 
 def meaning_of(windows: list[tuple[Signed | None, int, int]], style: list[int], signer: list[int], d_state: int, most: int) -> Meaning:
     """B windows, each what its video signs and its first and last-but-one frame, as one ``Meaning``. Raises ``SignerError`` for other states."""
@@ -93,8 +101,8 @@ def meaning_of(windows: list[tuple[Signed | None, int, int]], style: list[int], 
     for row, (signed, start, stop) in enumerate(windows):
         if signed is None:
             continue
-        if signed.states.shape[-1] != d_state or signed.context.shape != (d_state,):
+        if signed.states.shape[-1] != d_state or signed.context.shape[-1] != d_state:
             raise SignerError(f"the renderer was trained on states of {d_state} numbers, not {signed.states.shape[-1]}: give those of its own SLUL")
         found = signed.within(start, stop, most)
-        states[row, :len(found)], there[row, :len(found)], context[row], known[row] = found, True, signed.context, True
+        states[row, :len(found)], there[row, :len(found)], context[row], known[row] = found, True, signed.sentence(start, stop), True
     return Meaning(states, there, context, known, torch.tensor(style), torch.tensor(signer))

@@ -38,7 +38,7 @@ class Packed:
     @property
     def d_state(self) -> int | None:
         """How many numbers SLUL's states have here; None if no clip has any."""
-        return next((signed.context.shape[0] for signed in self.signed if signed is not None), None)
+        return next((signed.context.shape[-1] for signed in self.signed if signed is not None), None)
 
 
 def pack(clips: Iterable[Clip], folder: Path | str) -> Packed:

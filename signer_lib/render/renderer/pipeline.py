@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel, DiffusionPipeline, UNetMotionModel
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from diffusers.utils import BaseOutput
+from diffusers.utils import BaseOutput, logging
 from torch import Tensor, nn
 
 from signer_lib.checkpoint import damaged, load_json
@@ -166,9 +167,12 @@ class RendererPipeline(DiffusionPipeline):
             raise SignerError(f"there is no precision '{precision}': use {', '.join(DTYPES)}")
         load_json(folder, "model_index.json", ("unet", "vae", "controlnet", "conditioner", "scheduler"))
         try:
-            pipeline = cls.from_pretrained(str(folder), torch_dtype=DTYPES[precision], low_cpu_mem_usage=False, local_files_only=True)
+            with silence():
+                pipeline = cls.from_pretrained(str(folder), low_cpu_mem_usage=False, local_files_only=True)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
             raise damaged(folder, error) from None
+        for part in (pipeline.vae, pipeline.unet, pipeline.controlnet, pipeline.conditioner):
+            nn.Module.to(part, DTYPES[precision])
         return pipeline.ready(device)
 
     def ready(self, device: torch.device | str | None = None) -> RendererPipeline:
@@ -178,6 +182,18 @@ class RendererPipeline(DiffusionPipeline):
             part.eval().requires_grad_(False)
         self.vae.to(memory_format=torch.channels_last)      # a sixth faster on a CPU; the UNet's motion modules undo it
         return self
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Without diffusers' bar, which would be the only one that is shown where nobody watches."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def copied(part: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
