@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
+from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
 from signer_lib.cli_render import train_renderer
@@ -123,8 +123,6 @@ SHIPPED = {
 @app.command()
 def doctor() -> None:
     """Tell what is installed, what is shipped, what is missing, and what to type to mend it."""
-    from signer_lib.render.backends import default_renderer
-
     missing = 0
     typer.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
     for name in NEEDED:

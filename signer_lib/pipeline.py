@@ -194,7 +194,7 @@ class StableSignerPipeline:
                         renderer: Path | str | Drawn | Diffusion | None = None) -> StableSignerPipeline:
         """The shipped models, or your own folders. Builds the pose prior the first time.
 
-        renderer  "drawn", "diffusion" or a folder; None: ``render.backends.default_renderer``. It is loaded when first needed, once for all texts.
+        renderer  "drawn", "diffusion" or a folder; None: ``assets.default_renderer``. It is loaded when first needed, once for all texts.
         """
         who = backend(renderer)
         parts = load_slul(slul), Prior.open(), load_slp_moe(experts)

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from clips import tiny
-from signer_lib import cli
+from signer_lib import assets, cli
 from signer_lib.errors import SignerError
 from signer_lib.pipeline import StableSignerPipeline
 from signer_lib.render import backends
-from signer_lib.render.backends import Diffusion, Drawn, backend, default_renderer, resized
+from signer_lib.render.backends import Diffusion, Drawn, backend, resized
 from signer_lib.render.captions import webvtt
 from signer_lib.render.drawn import draw_frame
 from signer_lib.render.renderer.building import new_autoencoder, new_renderer
@@ -105,7 +105,7 @@ def test_the_command_writes_the_rendered_signer_beside_the_poses(sign, folder, s
     ((None, "--steps", 1001), "steps must be from 1 to 1000"),
 ])
 def test_what_cannot_be_asked_is_told_in_one_line(sign, folder, tmp_path, monkeypatch, asked, told):
-    monkeypatch.setattr(backends, "SHIPPED", tmp_path / "renderer-base")
+    monkeypatch.setattr(assets, "RENDERER", tmp_path / "renderer-base")
     code, said, errors = sign("Yes.", "--out", tmp_path / "out", "--renderer", asked[0] or folder, *asked[1:])
     assert (code, said) == (2, "") and told in errors and errors.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
@@ -119,10 +119,10 @@ def test_without_diffusers_only_the_drawn_signer_signs(sign, folder, tmp_path, m
 
 
 def test_the_default_is_diffusion_where_the_projects_renderer_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(backends, "SHIPPED", tmp_path / "renderer-base")
-    assert default_renderer() == "drawn" and isinstance(backend(), Drawn)
+    monkeypatch.setattr(assets, "RENDERER", tmp_path / "renderer-base")
+    assert assets.default_renderer() == "drawn" and isinstance(backend(), Drawn)
     (tmp_path / "renderer-base").mkdir()
-    assert default_renderer() == "diffusion"
+    assert assets.default_renderer() == "diffusion"
     with pytest.raises(SignerError, match="no trained renderer in"):
         backend()                                                           # damaged: told, and not passed over
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from signer_lib.assets import CHECKPOINTS
+from signer_lib import assets
 from signer_lib.errors import SignerError
 from signer_lib.pose import PoseSequence
 from signer_lib.render.drawn import draw
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from signer_lib.render.renderer.pipeline import RendererPipeline
-
-SHIPPED = CHECKPOINTS / "renderer-base"
 
 
 class Drawn:
@@ -55,7 +53,7 @@ class Diffusion:
 
     def __init__(self, folder: Path | str | None = None):
         need_diffusers()
-        self.folder = Path(folder or SHIPPED)
+        self.folder = Path(folder or assets.RENDERER)
         self.name = self.folder.name
         if not (self.folder / "model_index.json").is_file():
             raise SignerError(f"there is no trained renderer in {self.folder}: make one with 'stable-signer train renderer' and give its folder, "
@@ -90,16 +88,11 @@ def resized(frame: np.ndarray, size: int) -> np.ndarray:
     return frame if len(frame) == size else np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.LANCZOS))
 
 
-def default_renderer() -> str:
-    """"diffusion" where the project's own renderer is, else "drawn"."""
-    return "diffusion" if SHIPPED.is_dir() else "drawn"
-
-
 def backend(name: Path | str | Drawn | Diffusion | None = None) -> Drawn | Diffusion:
-    """"drawn", "diffusion", or the folder of a trained renderer; None: ``default_renderer``. Raises ``SignerError`` in one line for anything else."""
+    """"drawn", "diffusion", or the folder of a trained renderer; None: ``assets.default_renderer``. Raises ``SignerError`` for anything else."""
     if isinstance(name, Drawn | Diffusion):
         return name
-    name = str(name or default_renderer())
+    name = str(name or assets.default_renderer())
     if name == "drawn":
         return Drawn()
     if name != "diffusion" and not Path(name).is_dir():
