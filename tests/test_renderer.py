@@ -19,6 +19,7 @@ from signer_lib.render.renderer.autoencoder import SignerAutoencoder, factor, to
 from signer_lib.render.renderer.building import few_steps, new_autoencoder, new_renderer
 from signer_lib.render.renderer.conditioning import Signed, meaning_of
 from signer_lib.render.renderer.pipeline import RendererPipeline, held
+from signer_lib.render.renderer.place import placed
 from signer_lib.render.renderer.sampling import steps, to_x0, windows
 from signer_lib.render.renderer.settings import renderer_config
 
@@ -67,7 +68,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(made):
 
 
 def test_every_frame_begins_with_the_same_noise(made):
-    begun, _ = next(made.window(torch.zeros(1, 5, len(CHANNELS), 32, 32), meaning_of([(None, 0, 5)], [0], [0], 6, 3), made.noise(2, 0)))
+    begun, _ = next(made.window(placed(torch.zeros(1, 5, len(CHANNELS), 32, 32)), meaning_of([(None, 0, 5)], [0], [0], 6, 3), made.noise(2, 0)))
     assert begun.shape == (1, 4, 5, 8, 8) and torch.equal(begun, begun[:, :, :1].expand_as(begun)) and begun.std() > 0.5
 
 
@@ -112,7 +113,7 @@ def test_windows_change_nothing_where_frames_do_not_depend_on_each_other(schedul
 
 
 def test_a_window_goes_on_from_what_the_window_before_has_found(made):
-    control, meaning = torch.rand(1, 6, len(CHANNELS), 32, 32), meaning_of([(None, 0, 6)], [0], [0], 6, 3)
+    control, meaning = placed(torch.rand(1, 6, len(CHANNELS), 32, 32)), meaning_of([(None, 0, 6)], [0], [0], 6, 3)
     before, noise = torch.randn(1, 4, 4, 8, 8), made.noise(2, 0)
     with torch.no_grad():
         alone, joined = ([x0 for _, x0 in made.window(control, meaning, noise, known)] for known in (None, [before] * 2))
@@ -189,7 +190,7 @@ def test_places_with_more_weight_count_more():
 # --- gradients -------------------------------------------------------------------------------------------------------
 def test_a_gradient_reaches_the_joints_and_not_the_weights(made):
     xyz = torch.from_numpy(poses(3).xyz).requires_grad_()
-    control = control_image(xyz, 32)[None]
+    control = placed(control_image(xyz, 32))[None]
     meaning = meaning_of([(None, 0, 3)], [0], [0], 6, 3)
     made.denoiser(torch.randn(1, 4, 3, 8, 8), torch.tensor([999]), control, meaning).square().mean().backward()
     assert xyz.grad.isfinite().all() and (xyz.grad[1, LEFT_HAND].abs().sum(-1) > 0).sum() > 10
@@ -201,7 +202,7 @@ def test_gradient_checkpointing_changes_nothing_but_memory():
     for checkpointing in (False, True):
         denoiser = renderer(checkpointing=checkpointing).denoiser.requires_grad_(True).train()
         torch.manual_seed(1)
-        noisy, control = torch.randn(1, 4, 3, 8, 8), torch.rand(1, 3, len(CHANNELS), 32, 32)
+        noisy, control = torch.randn(1, 4, 3, 8, 8), placed(torch.rand(1, 3, len(CHANNELS), 32, 32))
         denoiser(noisy, torch.tensor([500]), control, meaning_of([(None, 0, 3)], [0], [0], 6, 3)).sum().backward()
         grads.append(denoiser.unet.conv_in.weight.grad)
     assert torch.allclose(*grads, rtol=1e-4, atol=1e-4)

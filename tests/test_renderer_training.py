@@ -26,10 +26,11 @@ from signer_lib.render.renderer.data import Clip, framed, read_clips
 from signer_lib.render.renderer.losses import HANDS, hand_weights, picture_scores, pixel_losses
 from signer_lib.render.renderer.packing import pack, packed_split
 from signer_lib.render.renderer.pipeline import RendererPipeline
-from signer_lib.render.renderer.training import Stage
+from signer_lib.render.renderer.stages import DiffusionStage
+from signer_lib.render.renderer.training import Draw, Stage
 from trainings import log_of
 
-STAGES = ("autoencoder", "diffusion", ".")
+STAGES = ("autoencoder", "stills", "diffusion", ".")
 
 
 def tiny(**changes):
@@ -135,6 +136,22 @@ def test_a_clip_that_is_too_short_stands_still_at_its_end(splits):
     assert batch.xyz.shape[1] == 12 and all(torch.equal(row[-1], row[-3]) for row in batch.xyz)
 
 
+def test_parts_of_pictures_have_the_control_images_and_the_place_of_the_whole(splits):
+    whole, parts = (Batches(splits[0], 3, 8, 0, crop=crop, grid=8)[0] for crop in (0, 16))
+    assert parts.pixels.shape == (8, 3, 3, 16, 16) and len({tuple(corner) for corner in parts.corner.tolist()}) > 3
+    assert (parts.corner % 8 == 0).all() and parts.corner.min() >= 0 and parts.corner.max() <= 16
+    shown = hands = 0
+    for row, (x, y) in enumerate(parts.corner.int().tolist()):
+        for of_whole, of_part in ((whole.pixels, parts.pixels), (whole.control(), parts.control())):
+            assert torch.allclose(of_whole[row, ..., y:y + 16, x:x + 16], of_part[row], atol=1e-4)
+        hands += whole.control()[row, :, HANDS].sum().item() / 4                          # what a quarter of the picture has on average
+        shown += parts.control()[row, :, HANDS].sum().item()
+    assert shown > 1.5 * hands
+    control = whole.control()[0, 0]
+    assert torch.equal(control[:-2], control_image(whole.xyz[0, 0], 32)) and control[-2, 0, 0] == control[-1, 0, 0] == -1 + 1 / 32
+    assert control[-2, 5, -1] == control[-1, -1, 5] == 1 - 1 / 32
+
+
 def test_some_windows_are_always_the_same_ones(splits):
     batches = Batches(splits[1], 3, 2, 0)
     assert [len(batch.pixels) for batch in batches.some(3)] == [2, 1] and len(batches.some(99, 99)[0].pixels) == 4
@@ -167,7 +184,7 @@ def test_latents_count_as_they_move_the_picture():
     assert channel_weights(vae).flatten().tolist() == pytest.approx([1.5, 1.0, 0.5]) and channel_weights(torch.nn.Linear(1, 1)).item() == 1
 
 
-# --- the three stages ------------------------------------------------------------------------------------------------
+# --- the stages ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def whole(splits, tmp_path_factory):
     """A training that nobody disturbed."""
@@ -185,12 +202,12 @@ def test_a_training_that_is_stopped_in_every_stage_goes_on_exactly(splits, whole
         return step(self)
 
     monkeypatch.setattr(Stage, "step", stopping)
-    for folder in (tmp_path / "autoencoder", tmp_path / "diffusion", tmp_path):
+    for folder in (tmp_path / stage for stage in STAGES):
         with pytest.raises(KeyboardInterrupt):
             train_on(tiny(), *splits, tmp_path, seed=7)
         assert (folder / STATE).is_file() and not (folder / "training.json").exists()
     train_on(tiny(), *splits, tmp_path, seed=7)
-    assert capsys.readouterr().out.count("going on after step 3 of 6") == 3 and not [*tmp_path.rglob(STATE)]
+    assert capsys.readouterr().out.count("going on after step 3 of 6") == len(STAGES) and not [*tmp_path.rglob(STATE)]
     for path in whole.out.rglob("*"):
         if path.suffix in (".safetensors", ".png") or path.name in ("config.json", "model_index.json", "scheduler_config.json"):
             assert path.read_bytes() == (tmp_path / path.relative_to(whole.out)).read_bytes(), path
@@ -199,7 +216,7 @@ def test_a_training_that_is_stopped_in_every_stage_goes_on_exactly(splits, whole
 
 
 def test_what_a_training_leaves(whole):
-    for stage, terms in zip(STAGES, ({"pixels", "structure", "kl"}, set(), {"consistency", "picture"})):
+    for stage, terms in zip(STAGES, ({"pixels", "structure", "kl"}, set(), set(), {"consistency", "picture"})):
         lines = log_of(whole.out / stage)
         assert [line["step"] for line in lines if "total" in line] == [1, 2, 3, 4, 5, 6] and terms <= set(lines[0])
         assert {"dev_total", "dev_psnr", "dev_ssim", "dev_hand_ssim"} <= set(lines[3])
@@ -227,8 +244,22 @@ def test_a_finished_training_is_not_done_over_and_not_mixed_with_another(splits,
             train_on(config, *splits, tmp_path, seed=seed)
 
 
+def test_stills_are_single_frames(splits, tmp_path, monkeypatch):
+    seen, loss = [], DiffusionStage.loss
+    monkeypatch.setattr(DiffusionStage, "loss", lambda self, batch, draw: (seen.append((self.name, batch.pixels.shape)), loss(self, batch, draw))[1])
+    train_on(tiny(autoencoder_steps=1, stills_steps=1, diffusion_steps=1, distillation_steps=0, short_windows=0.0), *splits, tmp_path, seed=0)
+    assert seen == [("stills", (4, 1, 3, 16, 16)), ("diffusion", (2, 3, 3, 16, 16))]
+
+
+def test_a_share_of_windows_begins_at_noise_alone(whole):
+    stage = SimpleNamespace(config=tiny(at_noise=0.5))
+    draw = Draw(torch.Generator().manual_seed(0), 400, 0, 1)
+    times = DiffusionStage._times(stage, draw)
+    assert 0.4 < (times == 1).float().mean() < 0.6 and times.min() < 0.05 and times[times < 1].mean() == pytest.approx(0.5, abs=0.06)
+
+
 def test_losses_fall(splits, tmp_path):
-    config = tiny(autoencoder_steps=40, diffusion_steps=60, distillation_steps=0, learning_rate=0.005,
+    config = tiny(autoencoder_steps=40, crop=0, stills_steps=0, diffusion_steps=60, distillation_steps=0, learning_rate=0.005,
                   autoencoder_learning_rate=0.005, average=0.9, score_steps=60, sample_steps=1000)
     train_on(config, *splits, tmp_path, seed=0)
     for folder, part in ((tmp_path / "autoencoder", 0.6), (tmp_path, 0.85)):

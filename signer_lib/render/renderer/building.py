@@ -12,6 +12,7 @@ from signer_lib.render.renderer.autoencoder import SignerAutoencoder, factor
 from signer_lib.render.renderer.conditioning import Conditioner
 from signer_lib.render.renderer.networks import PoseControlNet, SignerUNet
 from signer_lib.render.renderer.pipeline import RendererPipeline
+from signer_lib.render.renderer.place import PLANES
 from signer_lib.render.renderer.settings import RendererConfig
 
 
@@ -20,8 +21,10 @@ def new_autoencoder(config: RendererConfig) -> nn.Module:
     if config.pretrained:
         return _loaded(AutoencoderKL, config.pretrained, "vae")
     vae = _built(SignerAutoencoder, config.autoencoder)
-    if config.size % (factor(vae) * 2 ** (len(config.channels) - 1)):
-        raise SignerError(f"size must be a multiple of {factor(vae) * 2 ** (len(config.channels) - 1)} with these channels, not {config.size}")
+    whole = factor(vae) * 2 ** (len(config.channels) - 1)
+    for key in ("size", "crop"):
+        if getattr(config, key) % whole:
+            raise SignerError(f"{key} must be a multiple of {whole} with these channels, not {getattr(config, key)}")
     return vae
 
 
@@ -63,7 +66,7 @@ def _small(config: RendererConfig, vae: nn.Module) -> tuple[SignerUNet, PoseCont
         "motion_num_attention_heads": config.heads, "motion_max_seq_length": config.window,
         "time_cond_proj_dim": config.d_token, "motion_from": config.motion_from})
     controlnet = _built(PoseControlNet, same | {
-        "conditioning_channels": len(CHANNELS), "down_block_types": kinds("Down", "2D"), "factor": factor(vae),
+        "conditioning_channels": len(CHANNELS) + PLANES, "down_block_types": kinds("Down", "2D"), "factor": factor(vae),
         "reader_width": config.reader_width, "sees_noise": config.control_sees_noise})
     for layer in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
         layer.reset_parameters()        # zeros protect a UNet that can draw already; this one has to learn from the control images

@@ -16,13 +16,15 @@ from signer_lib.render.renderer.building import new_autoencoder, new_renderer
 from signer_lib.render.renderer.packing import Packed, packed_split
 from signer_lib.render.renderer.pipeline import RendererPipeline
 from signer_lib.render.renderer.settings import RendererConfig, renderer_config
-from signer_lib.render.renderer.stages import AutoencoderStage, DiffusionStage, DistillationStage
+from signer_lib.render.renderer.stages import AutoencoderStage, DiffusionStage, DistillationStage, StillsStage
 from signer_lib.render.renderer.training import Stage, shared
 
 # what a finished stage depends on: later stages may be trained again with other settings
-AUTOENCODER = {"size", "autoencoder", "autoencoder_steps", "autoencoder_batch", "learning_rate", "warmup_steps", "average", "weight_hands",
+AUTOENCODER = {"size", "crop", "autoencoder", "autoencoder_steps", "autoencoder_batch", "learning_rate", "warmup_steps", "average", "weight_hands",
                "weight_ssim", "weight_kl", "seed", "data_sha256"}
-LATER = ("distillation", "skip", "weight_pixels", "steps", "overlap", "shares", "score", "sample", "log")
+LATER = {"stills": ("diffusion", "distillation", "skip", "weight_pixels", "steps", "batch_size", "short_windows", "overlap", "shares", "score",
+                    "sample", "log"),
+         "diffusion": ("distillation", "skip", "weight_pixels", "steps", "overlap", "shares", "score", "sample", "log")}
 
 
 def train(data: Path | str, out: Path | str, size: str = "nano", seed: int = 1, minutes: float | None = None,
@@ -41,17 +43,16 @@ def train_on(config: RendererConfig, train: Packed, dev: Packed, out: Path, seed
             raise SignerError(f"the {kind} '{foreign[0]}' is in the dev split, but not in train: a renderer knows only what it has seen")
     vae = _autoencoder(config, train, dev, out / "autoencoder", seed, minutes)
     torch.manual_seed(seed)
-    fresh = new_renderer(config, vae, train.names("style"), train.names("signer"), train.d_state or config.d_state)
-    last = not config.distillation_steps
-    many = out if last else out / "diffusion"
-    if not _finished(many, "diffusion", config, train, seed):
-        settings, part = shared(config, "diffusion", minutes)
-        stage = DiffusionStage(settings, fresh, train, dev, many, seed, part)
-        stage.run()
-        if last:
-            return stage
-    settings, part = shared(config, "distillation", minutes)
-    stage = DistillationStage(settings, RendererPipeline.from_folder(many), train, dev, out, seed, part)
+    renderer = new_renderer(config, vae, train.names("style"), train.names("signer"), train.d_state or config.d_state)
+    *earlier, last = [kind for kind in (StillsStage, DiffusionStage, DistillationStage) if getattr(config, f"{kind.name}_steps")]
+    for kind in earlier:
+        folder = out / kind.name
+        if not _finished(folder, kind.name, config, train, seed):
+            settings, part = shared(config, kind.name, minutes)
+            kind(settings, renderer, train, dev, folder, seed, part).run()
+        renderer = RendererPipeline.from_folder(folder)                  # in 16 bit, as whoever goes on later finds it
+    settings, part = shared(config, last.name, minutes)
+    stage = last(settings, renderer, train, dev, out, seed, part)
     stage.run()
     return stage
 
@@ -76,7 +77,7 @@ def _finished(folder: Path, stage: str, config: RendererConfig, train: Packed, s
     if not path.is_file():
         return False
     told, wanted = json.loads(path.read_text(encoding="utf-8")), asdict(shared(config, stage, None)[0]) | {"seed": seed, "data_sha256": train.sha256}
-    depends = AUTOENCODER.__contains__ if stage == "autoencoder" else lambda key: not key.startswith(LATER)
+    depends = AUTOENCODER.__contains__ if stage == "autoencoder" else lambda key: not key.startswith(LATER[stage])
     if other := [key for key, value in wanted.items() if depends(key) and told.get(key) != value]:
         raise SignerError(f"{folder} was trained with another {other[0]} ({told.get(other[0])}, not {wanted[other[0]]}): choose another --out")
     return True

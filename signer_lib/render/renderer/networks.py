@@ -12,6 +12,7 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_utils import ModelMixin  # noqa: F401  a loading pipeline looks for it beside the classes
 from torch import Tensor, nn
 
+from signer_lib.render.control import CHANNELS
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning
 
 
@@ -91,11 +92,12 @@ class Denoiser(nn.Module):
         self.sees_noise = getattr(controlnet.config, "sees_noise", True)
 
     def guide(self, control: Tensor, meaning: Meaning, noisy: Tensor | None = None, t: Tensor | None = None) -> Guidance:
-        """control (B, T, K, H, W) in 0..1; noisy (B, C, T, h, w) and t (B,), needed only where the ControlNet sees the noise."""
+        """control (B, T, K + 2, H, W), see ``place``; noisy (B, C, T, h, w) and t (B,), needed only where the ControlNet sees the noise."""
         B, T = control.shape[:2]
         tokens, vector = self.conditioner(meaning)
         tokens = tokens.repeat_interleave(T, 0)
         images = control.flatten(0, 1).to(self.controlnet.dtype)
+        images = coloured(images) if self.controlnet.config.conditioning_channels == 3 else images
         if self.sees_noise:
             latents, times = noisy.transpose(1, 2).flatten(0, 1), t.repeat_interleave(T)
         else:
@@ -112,3 +114,10 @@ class Denoiser(nn.Module):
 
     def forward(self, noisy: Tensor, t: Tensor, control: Tensor, meaning: Meaning) -> Tensor:
         return self.denoise(noisy, t, self.guide(control, meaning, noisy, t))
+
+
+def coloured(control: Tensor) -> Tensor:
+    """Control images (T, K + 2, H, W) as three channels, for a ControlNet that was trained on coloured poses: right, left, and the rest."""
+    rows = lambda side: [k for k, name in enumerate(CHANNELS[:-1]) if name.split("_")[0] == side]
+    rest = [k for k in range(len(CHANNELS) - 1) if k not in rows("right") + rows("left")]
+    return torch.stack([control[:, part].amax(1) for part in (rows("right"), rows("left"), rest)], 1)

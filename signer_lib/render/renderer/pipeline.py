@@ -22,6 +22,7 @@ from signer_lib.render.control import CHANNELS, control_image
 from signer_lib.render.renderer.autoencoder import factor, to_pixels
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning, Signed, meaning_of
 from signer_lib.render.renderer.networks import Denoiser
+from signer_lib.render.renderer.place import placed
 from signer_lib.render.renderer.sampling import steps as sampling_steps
 from signer_lib.render.renderer.sampling import windows
 
@@ -87,7 +88,7 @@ class RendererPipeline(DiffusionPipeline):
                signer: str | None = None, steps: int | None = None, seed: int = 0) -> Iterator[np.ndarray]:
         """The frames (size, size, 3) uint8, one by one; memory does not grow with their number, and the same seed gives the same bytes.
 
-        poses    T frames of signer70, or instead control (T, K, size, size) images in 0..1.
+        poses    T frames of signer70, or instead control (T, K, size, size) images in 0..1, see ``render.control``.
         signed   what is signed: SLUL's states; None: the renderer goes by the poses alone.
         style, signer  names; None: the first that it was trained on.    steps  of the scheduler, more for better pictures.
         Raises ``SignerError`` for no frames, poses without a single joint, another skeleton, an unknown style or signer.
@@ -128,13 +129,10 @@ class RendererPipeline(DiffusionPipeline):
         return drawn.to(self.unet.device, self.unet.dtype)
 
     def control(self, source: Tensor) -> Tensor:
-        """Joints (T, 70, 3), or control images themselves -> control images (T, K, size, size) in the network's precision."""
+        """Joints (T, 70, 3), or control images (T, K, size, size) -> control images with their place, in the network's precision."""
         source = source.to(self.unet.device)
-        if source.shape[-1] == 3:
-            source = control_image(source, self.config.size)
-            wanted = self.controlnet.config.conditioning_channels
-            source = source if source.shape[1] == wanted else coloured(source)
-        return source.to(self.controlnet.dtype)
+        source = control_image(source, self.config.size) if source.shape[-1] == 3 else source
+        return placed(source).to(self.controlnet.dtype)
 
     # --- what comes in -----------------------------------------------------------------------------------------------
     def _joints(self, poses: PoseSequence) -> Tensor:
@@ -145,7 +143,7 @@ class RendererPipeline(DiffusionPipeline):
         return torch.from_numpy(held(poses.xyz))
 
     def _checked(self, control: Tensor) -> Tensor:
-        wanted = (self.controlnet.config.conditioning_channels, self.config.size, self.config.size)
+        wanted = (len(CHANNELS), self.config.size, self.config.size)
         if control.dim() != 4 or not len(control) or tuple(control.shape[1:]) != wanted:
             raise SignerError(f"control images have shape (frames, {', '.join(map(str, wanted))}), not {tuple(control.shape)}")
         if not control.isfinite().all():
@@ -211,10 +209,3 @@ def readable(folder: Path) -> None:
 
 def _own(pipeline: RendererPipeline) -> dict:
     return {key: pipeline.config[key] for key in ("size", "window", "overlap", "steps")}
-
-
-def coloured(control: Tensor) -> Tensor:
-    """Control images (T, K, H, W) as three channels, for a ControlNet that was trained on coloured poses: right, left, and the rest."""
-    rows = lambda side: [k for k, name in enumerate(CHANNELS[:-1]) if name.split("_")[0] == side]
-    rest = [k for k in range(len(CHANNELS) - 1) if k not in rows("right") + rows("left")]
-    return torch.stack([control[:, part].amax(1) for part in (rows("right"), rows("left"), rest)], 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 
-STAGES = ("autoencoder", "diffusion", "distillation")
+STAGES = ("autoencoder", "stills", "diffusion", "distillation")
 
 
 @dataclass
@@ -37,12 +37,16 @@ class RendererConfig:
     autoencoder_steps: int
     autoencoder_batch: int
     autoencoder_learning_rate: float
+    stills_steps: int
+    stills_batch: int
     diffusion_steps: int
     distillation_steps: int
     batch_size: int
     learning_rate: float
     distillation_learning_rate: float
     warmup_steps: int
+    crop: int
+    at_noise: float
     average: float
     shares: list
     weight_hands: float
@@ -64,19 +68,21 @@ class RendererConfig:
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
         for key in ("size", "layers", "heads", "groups", "d_token", "d_state", "most_states", "window", "steps", "autoencoder_batch", "batch_size",
-                    "learning_rate", "autoencoder_learning_rate", "distillation_learning_rate", "skip", "score_steps", "score_windows",
-                    "sample_steps", "log_steps", "diffusion_steps"):
+                    "learning_rate", "autoencoder_learning_rate", "distillation_learning_rate", "skip", "stills_batch", "score_steps",
+                    "score_windows", "sample_steps", "log_steps", "diffusion_steps"):
             if not getattr(self, key) > 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
-        for key in ("overlap", "warmup_steps", "autoencoder_steps", "distillation_steps", "motion_from",
+        for key in ("overlap", "warmup_steps", "autoencoder_steps", "stills_steps", "distillation_steps", "motion_from", "crop",
                     *(name for name in self.__dataclass_fields__ if name.startswith("weight_"))):
             if not getattr(self, key) >= 0:
                 raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
-        for key in ("average", "drop_states", "short_windows"):
+        for key in ("average", "drop_states", "short_windows", "at_noise"):
             if not 0 <= getattr(self, key) < 1:
                 raise SignerError(f"{key} must be from 0 to below 1, not {getattr(self, key)}")
         if self.overlap >= self.window:
             raise SignerError(f"overlap must be below window, not {self.overlap} of {self.window}")
+        if self.crop > self.size:
+            raise SignerError(f"crop must be {self.size} or less, or 0 for whole pictures, not {self.crop}")
         if len(self.shares) != len(STAGES) or not sum(self.shares) > 0 or min(self.shares) < 0:
             raise SignerError(f"shares must be {len(STAGES)} numbers, one for each of {', '.join(STAGES)}")
         if not self.pretrained and (len(self.attention) != len(self.channels) or not self.autoencoder):

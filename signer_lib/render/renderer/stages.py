@@ -31,15 +31,15 @@ class AutoencoderStage(Stage):
     def __init__(self, config: RendererConfig, train: Packed, dev: Packed, out: Path, seed: int, minutes: float | None = None):
         super().__init__(config, out, seed, minutes)
         self.vae, self.train = new_autoencoder(config), train
-        some = Batches(train, 1, MEASURED, seed)[0]
+        some = Batches(train, 1, MEASURED, seed).some(MEASURED, MEASURED)[0]
         pixels, weights = some.pixels[:, 0], hand_weights(some.control()[:, 0], config.weight_hands, config.size // factor(self.vae))
         self.vae.fit(pixels, weights)
-        single = lambda packed, seed: Batches(packed, 1, config.autoencoder_batch, seed)
+        single = lambda packed, seed: Batches(packed, 1, config.autoencoder_batch, seed, crop=config.crop)
         self._start(self.vae, train, single(train, seed), single(dev, 0), config.autoencoder_steps)
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
-        pixels, side = batch.pixels[:, 0], self.config.size // factor(self.vae)
-        noise = draw.normal(pixels.new_empty(len(pixels), self.vae.config.latent_channels, side, side))
+        pixels = batch.pixels[:, 0]
+        noise = draw.normal(pixels.new_empty(len(pixels), self.vae.config.latent_channels, *(pixels.shape[-1] // factor(self.vae),) * 2))
         made, kl = self.learner(pixels, noise)
         terms = pixel_losses(made, pixels, hand_weights(batch.control()[:, 0], self.config.weight_hands)) | {"kl": kl.float()}
         return terms | {"total": terms["pixels"] + self.config.weight_ssim * terms["structure"] + self.config.weight_kl * terms["kl"]}
@@ -83,24 +83,25 @@ class _Measured:
 class DiffusionStage(Stage):
     """Clean latents -> noisy ones at a random time -> what the scheduler's ``prediction_type`` asks for; squared errors, hands weighted.
 
-    Every frame of a window has the same noise, as in use.
+    Every frame of a window has the same noise, as in use, and many begin at noise alone: all that a renderer of few steps knows is the control.
     """
 
     name = "diffusion"
+    frames: int | None = None           # of a window, if not those of the settings
 
     def __init__(self, config: RendererConfig, pipeline: RendererPipeline, train: Packed, dev: Packed, out: Path, seed: int,
                  minutes: float | None = None):
         super().__init__(config, out, seed, minutes)
         self.pipeline, self.vae, net = pipeline, pipeline.vae.to(self.accelerator.device).eval().requires_grad_(False), pipeline.denoiser
         self.channel_weights = channel_weights(self.vae)
-        windows = lambda packed, seed: Batches(packed, config.window, config.batch_size, seed, pipeline.conditioner)
-        steps = config.diffusion_steps if self.name == "diffusion" else config.distillation_steps
-        self._start(net.requires_grad_(True), train, windows(train, seed), windows(dev, 0), steps)
+        size = self.frames or config.window, config.stills_batch if self.frames else config.batch_size
+        windows = lambda packed, seed: Batches(packed, *size, seed, pipeline.conditioner, config.crop, factor(self.vae))
+        self._start(net.requires_grad_(True), train, windows(train, seed), windows(dev, 0), getattr(config, f"{self.name}_steps"))
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         latents, control, meaning, noise = self._given(self._shorter(batch, draw), draw)
         scheduler = self.pipeline.scheduler
-        t = (draw.uniform() * scheduler.config.num_train_timesteps).long().to(latents.device)
+        t = (self._times(draw) * scheduler.config.num_train_timesteps).long().clamp(max=scheduler.config.num_train_timesteps - 1).to(latents.device)
         found = self.learner(scheduler.add_noise(latents, noise, t), t, control, meaning)
         match scheduler.config.prediction_type:
             case "v_prediction":
@@ -111,6 +112,11 @@ class DiffusionStage(Stage):
                 asked = noise
         total = self._weighted((found.float() - asked).square(), control)
         return {"total": total}
+
+    def _times(self, draw: Draw) -> Tensor:
+        """(b,) in 0..1; a share of them 1, where there is nothing but noise."""
+        t, last = draw.uniform(), draw.uniform() < self.config.at_noise
+        return torch.where(last, torch.ones_like(t), t)
 
     def _shorter(self, batch: Batch, draw: Draw) -> Batch:
         """Now and then a step is of fewer frames, down to one: so are clips that are shorter than a window."""
@@ -159,6 +165,12 @@ class DiffusionStage(Stage):
         return self.pipeline
 
 
+class StillsStage(DiffusionStage):
+    """Single frames first: they differ more than the frames of a window, so as many say more. The motion modules learn after it, from windows."""
+
+    name, frames = "stills", 1
+
+
 class DistillationStage(DiffusionStage):
     """A student learns to say at every time what it says one step earlier on the teacher's way to the picture (latent consistency, LCM), and
     its pictures are compared with the true frames, hands weighted. Unlike LCM there is no guidance scale: the teacher is used without one.
@@ -178,7 +190,7 @@ class DistillationStage(DiffusionStage):
         batch = self._shorter(batch, draw)
         latents, control, meaning, noise = self._given(batch, draw)
         count = self.solver.config.num_train_timesteps // self.config.skip
-        t = ((draw.uniform() * count).long() + 1).to(latents.device) * self.config.skip - 1             # the times that LCM's scheduler stops at
+        t = ((self._times(draw) * count).long().clamp(max=count - 1) + 1).to(latents.device) * self.config.skip - 1  # where LCM's scheduler stops
         noisy = self.solver.add_noise(latents, noise, t)
         with torch.no_grad():
             earlier, s = self._earlier(noisy, t, control, meaning), (t - self.config.skip).clamp(min=0)

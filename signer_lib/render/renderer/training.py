@@ -1,6 +1,7 @@
-"""Training the renderer in three stages, one after another: autoencoder, diffusion, distillation. Killed at any moment, it goes on exactly. [ours]
+"""Training the renderer in stages, one after another: autoencoder, stills, diffusion, distillation. Killed at any moment, it goes on exactly. [ours]
 
     OUT/autoencoder/    frames <-> latents
+    OUT/stills/         a renderer of single frames
     OUT/diffusion/      a renderer of many steps (DDIM)
     OUT/                the renderer of 1-4 steps, distilled from it
 
@@ -51,7 +52,7 @@ class Draw(NamedTuple):
 
 
 class Stage(Loop):
-    """What the three stages share: batches, mixed precision, the running mean of the weights, scores of it on dev, sample grids, TensorBoard.
+    """What the stages share: batches, mixed precision, the running mean of the weights, scores of it on dev, sample grids, TensorBoard.
 
     A stage sets ``net``, the module that learns, with ``_start``, and gives ``loss``, ``scores``, ``samples`` and ``saved``.
     """
@@ -182,6 +183,6 @@ def as_bytes(pixels: Tensor) -> Tensor:
 
 def shared(config: RendererConfig, stage: str, minutes: float | None) -> tuple[RendererConfig, float | None]:
     """The settings of a stage, with its own learning rate, and its share of the minutes."""
-    rates = config.autoencoder_learning_rate, config.learning_rate, config.distillation_learning_rate
-    k = STAGES.index(stage)
-    return replace(config, learning_rate=rates[k]), minutes and minutes * config.shares[k] / sum(config.shares)
+    rates = {"autoencoder": config.autoencoder_learning_rate, "distillation": config.distillation_learning_rate}
+    part = minutes and minutes * config.shares[STAGES.index(stage)] / sum(config.shares)
+    return replace(config, learning_rate=rates.get(stage, config.learning_rate)), part
