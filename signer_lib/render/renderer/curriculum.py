@@ -66,7 +66,7 @@ def _autoencoder(config: RendererConfig, train: Packed, dev: Packed, folder: Pat
         torch.manual_seed(seed)
         AutoencoderStage(settings, train, dev, folder, seed, part).run()
     try:
-        return SignerAutoencoder.from_pretrained(folder, torch_dtype=torch.float32)
+        return SignerAutoencoder.from_pretrained(folder, dtype=torch.float32)
     except (OSError, ValueError, RuntimeError) as error:
         raise damaged(folder, error) from None
 
