@@ -18,7 +18,7 @@ from signer_lib.performances.sentences import performances
 from signer_lib.render.control import CHANNELS, control_image
 from signer_lib.render.renderer.data import METADATA, read_clips, read_rows
 from signer_lib.render.renderer.packing import packed_split
-from signer_lib.render.studio import HELD_OUT, NUMBER, STYLES, load_signer, open_camera, studio_frames
+from signer_lib.render.studio import HELD_OUT, NUMBER, STYLES, filming, load_signer, open_camera, studio_frames
 from signer_lib.render.video import read_video, write_video
 
 DRAWS = pytest.mark.skipif(importlib.util.find_spec("vtkmodules") is None, reason="VTK is not installed: pip install -e .[studio]")
@@ -175,7 +175,7 @@ def test_the_other_body_wears_the_looks_of_a_trained_signer(data):
 
 @DRAWS
 def test_what_was_stopped_goes_on_and_the_same_seed_gives_the_same_bytes_with_any_number_of_processes(data, tmp_path, monkeypatch):
-    few, out, film, count = replace(TINY, clips={"train": 3, "dev": 2, "test": 0, "test_body": 0}, frames=2), tmp_path / "clips", filmed.film, []
+    few, out, film, count = replace(TINY, clips={"train": 3, "dev": 2, "test": 0, "test_body": 0}, frames=2), tmp_path / "clips", filming.film, []
 
     def stopped(*args, **kwargs):
         count.append(1)
@@ -183,7 +183,7 @@ def test_what_was_stopped_goes_on_and_the_same_seed_gives_the_same_bytes_with_an
             raise KeyboardInterrupt
         return film(*args, **kwargs)
 
-    monkeypatch.setattr(filmed, "film", stopped)
+    monkeypatch.setattr(filming, "film", stopped)
     with pytest.raises(KeyboardInterrupt):
         make_clips(data, out, few)
     assert {path.name for path in out.iterdir()} == {"about.json", "train"} and len(read_rows(out / "train")) == 3

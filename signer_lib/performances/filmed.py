@@ -12,27 +12,20 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache, partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError, run
 from signer_lib.files import filling, whole_file
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
 from signer_lib.performances.folder import Performed, read_split
-from signer_lib.pose import PoseSequence
-from signer_lib.pose.formats import write_pose
 from signer_lib.progress import progress
-from signer_lib.render.studio import CROSSED, HELD_OUT, LOOKS, STYLES, check_size, check_style, load_signer, open_camera, studio_frames
-from signer_lib.render.studio.raster import Camera
-from signer_lib.render.video import write_video
+from signer_lib.render.studio import CROSSED, HELD_OUT, LOOKS, STYLES, check_size, check_style, load_signer
+from signer_lib.render.studio.filming import Shot, film_all
 from signer_lib.results import commit
 
 SOURCES = {"train": "train", "dev": "dev", "test": "test", "test_body": "test"}     # a split of clips -> the split of sentences that it shows
@@ -72,16 +65,6 @@ class Filming:
     def pairs(self, split: str) -> list[tuple[str, str]]:
         """(the studio's signer, style) of a split."""
         return list(product([OTHER_BODY] if split == "test_body" else self.signers, self.styles))
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One clip to be filmed. row: its line of the metadata.   who: the studio's signer.   signed: states (n, d), context (d,), spans (n, 2)."""
-
-    row: dict
-    who: str
-    poses: PoseSequence
-    signed: dict[str, np.ndarray]
 
 
 def excerpts(lengths: list[int], count: int, frames: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
@@ -139,27 +122,13 @@ def shots(read: list[tuple[Performed, GlossSentence]], split: str, filming: Film
         yield Shot(line, who, poses, signed_in(row, sentence, first, stop))
 
 
-@lru_cache(maxsize=None)
-def _camera(who: str, size: int) -> Camera:
-    return open_camera(who, size)
-
-
-def film(shot: Shot, folder: Path, size: int) -> dict:
-    """One clip's three files. -> its line of the metadata"""
-    frames = studio_frames(shot.poses, shot.who, shot.row["style"], size, _camera(shot.who, size))
-    write_video((frame.picture for frame in frames), folder / shot.row["file_name"], shot.poses.fps, lossless=True)
-    write_pose(shot.poses, folder / shot.row["poses_file_name"])
-    states = folder / shot.row["states_file_name"]
-    save_file({name: np.ascontiguousarray(values) for name, values in shot.signed.items()}, states)
-    states.chmod(0o644)
-    return shot.row
-
-
 def make_clips(data: Path | str, out: Path | str, filming: Filming = Filming(), workers: int = 1) -> dict[str, int]:
     """Film all splits, each whole or not at all; a split that is there already is kept. -> how many clips each has
 
-    Raises ``SignerError`` if ``out`` holds clips that were made otherwise.
+    Raises ``SignerError`` if ``out`` holds clips that were made otherwise, or for less than one worker.
     """
+    if workers < 1:
+        raise SignerError(f"somebody has to film: give 1 worker or more, not {workers}")
     data, out, made = Path(data), Path(out), {}
     about = json.loads(json.dumps({"which": "clips", "data": data.name, "filming": asdict(filming), "commit": commit()}))
     if not (out / "about.json").is_file():
@@ -170,21 +139,13 @@ def make_clips(data: Path | str, out: Path | str, filming: Filming = Filming(), 
     slul = load_slul(filming.slul)
     for split, count in filming.clips.items():
         if count and not (out / split / METADATA).is_file():
+            waiting = shots(read_right(data, SOURCES[split], slul), split, filming)
             with filling(out / split) as part:                      # moved in the order of their names, the metadata last
-                _film_all(list(shots(read_right(data, SOURCES[split], slul), split, filming)), part, filming.size, workers, split)
+                rows = list(progress(film_all(waiting, part, filming.size, workers), split, count))
+                (part / METADATA).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         if count:
             made[split] = len((out / split / METADATA).read_text(encoding="utf-8").splitlines())
     return made
-
-
-def _film_all(waiting: list[Shot], folder: Path, size: int, workers: int, title: str) -> None:
-    one = partial(film, folder=folder, size=size)
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            lines = list(progress(pool.map(one, waiting), title, len(waiting)))
-    else:
-        lines = [one(shot) for shot in progress(waiting, title)]
-    (folder / METADATA).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def main() -> None:
