@@ -156,3 +156,9 @@ def test_a_study_leaves_a_file_for_each_run_and_does_not_run_it_again(data, judg
     capsys.readouterr()
     study.main(words)
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_choice_was_made_by_is_measured_on_dev(data, judge, tmp_path):
+    study.main(["--data", str(data), "--judge", str(judge), "--out", str(tmp_path), "--systems", "ground_truth", "--split", "dev"])
+    told = json.loads((tmp_path / "ground_truth.json").read_text())
+    assert told["count"] == len(read_split(data, "dev")) and "--split dev" in told["command"]

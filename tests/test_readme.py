@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
-from signer_lib.comparison.report import markdown, study_runs
+from signer_lib.comparison.report import ablations_markdown, markdown, study_runs
 from signer_lib.figures.text import phoenix_table
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
@@ -108,15 +108,21 @@ def test_the_tables_of_the_poses_come_from_results():
     assert f"takes {speed['ten_glosses_ms']['all']:.0f} ms from text to poses on two cores" in README
     assert f"100 glosses {growth[100]:.0f} ms, 1,000 glosses {growth[1000] / 1000:.1f} s" in README
     mean = lambda values: sum(values) / len(values)
-    runs, said = study_runs(folder / "rules"), " ".join(README.split())
-    assert f"load entropy {mean([run['gates']['load_entropy'] for run in runs['full']]):.3f}" in said
-    assert f"({mean([run['gates']['information']['manner']['bits'] for run in runs['full']]):.2f} bit about the manner" in said
-    rhythm = {name: mean([run["rhythm_error"] for run in runs[name]]) for name in ("full", "uniform_gate")}
-    assert f"error of rhythm is {rhythm['uniform_gate']:.3f} instead of {rhythm['full']:.3f}" in said
-    chance = {name: [row["p"] for row in json.loads((folder / f"significance_{name}.json").read_text())["differences"] if row["against"] == "stitching"]
-              for name in ("rules", "recordings")}
+    assert ablations_markdown(folder / "rules") in README
+    runs, said = {name: study_runs(folder / name) for name in ("rules", "recordings")}, " ".join(README.split())
+    gates = [run["gates"] for run in runs["rules"]["full"]]
+    assert f"({mean([gate['information']['manner']['bits'] for gate in gates]):.2f} bit about the manner" in said
+    assert f"load entropy {mean([gate['load_entropy'] for gate in gates]):.3f}" in said
+    of = lambda name, variant, measure: f"{mean([run[measure] for run in runs[name][variant]]):.3f}"
+    rhythm = [of(name, variant, "rhythm_error") for name in runs for variant in ("uniform_gate", "full")]
+    assert "error of rhythm is {} instead of {}, and on (b) {} instead of {}".format(*rhythm) in said
+    assert f"in DTW-MJE ({of('recordings', 'uniform_gate', 'dtw_mje')} instead of {of('recordings', 'full', 'dtw_mje')})" in said
+    chance = {name: [row["p"] for row in json.loads((folder / f"significance_{name}.json").read_text())["differences"]
+                     if row["against"] == "stitching"] for name in runs}
     assert f"p from {min(chance['rules']):.2f} to {max(chance['rules']):.2f} against stitching" in said
     assert f"(p {', '.join(f'{p:.3f}' for p in chance['recordings'])} against stitching" in said
-    assert f"{mean([run['total_distance_ratio'] for run in study_runs(folder / 'recordings')['full']]):.3f} of the truth's and not 0.85" in said
+    known = mean([run["recognition"]["top1"] for run in runs["rules"]["full"]])
+    raw = json.loads((folder / "rules" / "candidates.json").read_text())["recognition"]["first"]["top1"]
+    assert f"{known:.1f} % are known, of the raw candidates {raw:.1f} %" in said
     results = read_results(folder / "rules") + read_results(folder / "recordings") + [speed]
     assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"

@@ -124,6 +124,30 @@ def markdown(folder: Path | str) -> str:
     return "\n".join(lines)
 
 
+VARIANT_TITLES = {  # variant -> how README names it
+    "full": "**SLP-MoE**", "uniform_gate": "no gate: all experts weigh the same", "one_expert": "one expert",
+    "first_candidate": "no Pose Chosen Network: the first candidate", "no_semantics": "Pose Chosen Networks without semantics",
+    "no_refinement": "no refinement", "positions": "positions blended, not directions", "hard_choice": "one candidate for each expert",
+    "top_2": "two experts a sign", "no_smooth": "no `L_smooth`", "no_vel": "no `L_vel`", "no_hand": "no `L_hand`", "no_way": "no `L_way`",
+    "no_balance": "no load balance",
+}
+VARIANT_COLUMNS = {
+    "bleu4": ("BLEU-4", "{:.1f}"), "dtw_mje": ("DTW-MJE", "{:.3f}"), "hand_error": ("hands", "{:.3f}"),
+    "total_distance_ratio": ("distance", "{:.2f}"), "rhythm_error": ("rhythm", "{:.3f}"), "size_error": ("size", "{:.3f}"),
+    "wrist_jerk": ("jerk", "{:.0f}"), "seam_velocity": ("at seams", "{:.2f}"), "bone_drift": ("bones drift", "{:.2%}"),
+}
+
+
+def ablations_markdown(folder: Path | str) -> str:
+    """``ablations`` as README shows it: means over the seeds, and how many there are."""
+    lines = ["| SLP-MoE | " + " | ".join(heading for heading, _ in VARIANT_COLUMNS.values()) + " | seeds |",
+             "| --- |" + " --- |" * (len(VARIANT_COLUMNS) + 1)]
+    for name, row in ablations(folder).items():
+        cells = [form.format(float(np.mean(row[measure]))) for measure, (_, form) in VARIANT_COLUMNS.items()]
+        lines.append(f"| {VARIANT_TITLES[name]} | " + " | ".join(cells) + f" | {len(row['bleu4'])} |")
+    return "\n".join(lines)
+
+
 def _measures(runs: list[dict]) -> list[str]:
     """The names of the numbers that every run has."""
     number = lambda value: isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -2,7 +2,8 @@
 
     python -m signer_lib.comparison.study --data DIR --judge DIR --out results/slp_moe/rules --seeds 1 2 3
 
-Every finished run leaves one JSON file, and is not run again. Only dev chooses anything; test is scored once for each run.
+Every finished run leaves one JSON file, and is not run again. Only dev chooses anything (``--split dev`` shows by what); test is scored once for
+each run.
 """
 
 from __future__ import annotations
@@ -42,24 +43,28 @@ VARIANTS = {  # of SLP-MoE: what changes in the preset
     "no_balance": ["weight_balance=0"],
 }
 
+LONGER = {"regression_long": ["epochs=24"]}  # of the regression: four times its training
+ALL = [*SYSTEMS, *LONGER, *VARIANTS, "candidates"]
+
 
 class Study:
     """One data folder with its evaluator; every method leaves what it measured in ``out``."""
 
-    def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str, changes: tuple[str, ...] = ()):
-        self.asked, self.judge = Asked(data), BackTranslation.from_pretrained(judge)
+    def __init__(self, data: Path, judge: Path, out: Path, work: Path, size: str, command: str, changes: tuple[str, ...] = (),
+                 split: str = "test"):
+        self.asked, self.judge = Asked(data, split), BackTranslation.from_pretrained(judge)
         self.out, self.work, self.size, self.command, self.changes = out, work, size, command, changes
-        self.signs = Signs(Prior.load(data / "pools" / "test"), {unit.name for row in self.asked.truth for unit in row.units if not unit.of})
+        self.signs = Signs(Prior.load(data / "pools" / split), {unit.name for row in self.asked.truth for unit in row.units if not unit.of})
 
     def baseline(self, name: str) -> None:
         self._measure(name, name, None, {})
 
-    def regression(self, seed: int, minutes: float | None) -> None:
-        folder = self.work / f"regression-{seed}"
+    def regression(self, name: str, seed: int, minutes: float | None) -> None:
+        folder = self.work / f"{name}-{seed}"
         if not (folder / "training.json").is_file():
-            config = regression_training.regression_config(self.size)
+            config = regression_training.regression_config(self.size, LONGER.get(name))
             regression_training.Training(config, self.asked.folder, folder, seed, minutes).run()
-        self._measure(f"regression-{seed}", "regression", folder, {"seed": seed})
+        self._measure(f"{name}-{seed}", "regression", folder, ({"variant": name} if name in LONGER else {}) | {"seed": seed})
 
     def moe(self, variant: str, seed: int, minutes: float | None) -> None:
         folder = self.work / f"{variant}-{seed}"
@@ -104,25 +109,27 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--judge", type=Path, required=True, help="a trained back-translation")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("out/comparison"), help="where the trained models go")
-    parser.add_argument("--systems", nargs="+", default=[*SYSTEMS, *VARIANTS, "candidates"], choices=[*SYSTEMS, *VARIANTS, "candidates"])
+    parser.add_argument("--systems", nargs="+", default=ALL, choices=ALL)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--minutes", type=float, help="of each training, instead of all its steps")
     parser.add_argument("--size", default="nano")
+    parser.add_argument("--split", default="test", choices=["dev", "test"])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of SLP-MoE that this data set needs otherwise")
     args = parser.parse_args(arguments)
     named = ["--data", args.data.name, "--judge", args.judge.name, "--out", str(args.out), *(f"--set={change}" for change in args.set)]
+    named += ["--split", args.split] if args.split != "test" else []
     command = shlex.join(["python", "-m", "signer_lib.comparison.study", *named])
-    study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command, tuple(args.set))
+    study = Study(args.data, args.judge, args.out, args.work / args.data.name, args.size, command, tuple(args.set), args.split)
     for name in args.systems:
         if name == "candidates":
             study.raw_candidates()
         elif name == "slp_moe":
             continue                                              # its variants, "full" among them
-        elif name not in VARIANTS and name not in TRAINED:
+        elif name not in (*VARIANTS, *LONGER, *TRAINED):
             study.baseline(name)
         else:
             for seed in args.seeds:
-                study.regression(seed, args.minutes) if name == "regression" else study.moe(name, seed, args.minutes)
+                (study.moe if name in VARIANTS else study.regression)(name, seed, args.minutes)
 
 
 if __name__ == "__main__":
