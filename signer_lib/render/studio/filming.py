@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -46,8 +48,13 @@ def film_all(shots: Iterable[Shot], folder: Path, size: int, workers: int = 1) -
     if workers == 1:
         yield from map(one, shots)
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
             yield from pool.map(one, shots)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next shot forever."""
+    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
 
 @lru_cache(maxsize=None)

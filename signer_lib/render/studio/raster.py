@@ -21,7 +21,7 @@ FAR = 4.0                                        # from the neck to the nearest 
 class Seen:
     """One frame's pixels, the first row on top.
 
-    region (S, S) uint8, 0 where nothing is.   normal (S, S, 3) float32, towards the viewer.   depth (S, S) float32: z, -FAR where nothing is.
+    region (S, S) uint8 and normal (S, S, 3) float32, towards the viewer, 0 where nothing is.   depth (S, S) float32: z, -FAR where nothing is.
     """
 
     region: np.ndarray
@@ -91,9 +91,10 @@ class Camera:
         self.window.GetZbufferData(0, 0, self.size - 1, self.size - 1, self.depths)
         depth = FAR - 2 * FAR * self.from_vtk(self.depths).reshape(self.size, self.size)[::-1]
         self.mapper.SetScalarModeToUsePointData()
-        normal = self._picture().astype(np.float32) / 127.5 - 1
-        normal *= np.sign(normal[..., 2:] + 1e-6)         # the inside of a sleeve is lit from where it is seen
-        normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+        normal, body = np.zeros((self.size, self.size, 3), np.float32), region > 0
+        found = self._picture()[body].astype(np.float32) / 127.5 - 1
+        found *= np.sign(found[:, 2:] + 1e-6)             # the inside of a sleeve is lit from where it is seen
+        normal[body] = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-6)
         return Seen(region, normal, depth)
 
     def _picture(self) -> np.ndarray:

@@ -21,6 +21,7 @@ SKIN_SHINE = (14, 0.07)
 # parts between which a drawing has no line
 SAME = {"neck": "face", "right_arm": "right_hand", "left_arm": "left_hand", "eye_white": "eyes", "lips": "face", "teeth": "mouth",
         "iris": "pupil", "brows": "face"}
+HATCHES = ((0.9, 0.22, 0.55), (-0.75, 0.48, 0.63), (0.2, 0.68, 0.71))        # which way (radians), from which shade on, how strong
 STEP = 0.022                                     # a jump in depth, shoulder widths, that is drawn as a line
 
 
@@ -71,9 +72,8 @@ def shaded(seen: Seen, colours: np.ndarray, style: str) -> np.ndarray:
 
 def reduced(picture: np.ndarray) -> np.ndarray:
     """(S, S, 3) float 0 to 255 -> (S / 2, S / 2, 3) uint8, the mean of every four pixels."""
-    size = len(picture) // SMOOTH
-    mean = picture.reshape(size, SMOOTH, size, SMOOTH, 3).mean((1, 3))
-    return np.clip(np.round(mean), 0, 255).astype(np.uint8)
+    rows = picture[::2] + picture[1::2]
+    return np.clip(np.round((rows[:, ::2] + rows[:, 1::2]) / SMOOTH ** 2), 0, 255).astype(np.uint8)
 
 
 def _behind(seen: Seen) -> np.ndarray:
@@ -152,22 +152,25 @@ def lines(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tone(seen: Seen, way: tuple[float, float, float]) -> np.ndarray:
-    way = np.array(way, np.float32)
-    return seen.normal @ (way / np.linalg.norm(way)) - 0.9 * _behind(seen)
+    """(n,) how light the n pixels of the body are, in the order of rows."""
+    way, body = np.array(way, np.float32), seen.region > 0
+    return seen.normal[body] @ (way / np.linalg.norm(way)) - 0.9 * _behind(seen)[body]
 
 
 def _cel(seen: Seen, colours: np.ndarray) -> np.ndarray:
     """Flat colours in three tones, dark outlines on a plain ground."""
     tone = _tone(seen, (-0.5, 0.6, 0.75))
-    level = np.where(tone > 0.36, 1.06, np.where(tone > 0.02, 0.86, 0.66))[..., None]
+    level = np.where(tone > 0.36, 1.06, np.where(tone > 0.02, 0.86, 0.66))[:, None]
     flat = colours.astype(np.float32)
     grey = flat.mean(1, keepdims=True)
     flat = np.clip(grey + 1.25 * (flat - grey) + 10, 0, 255)
-    picture = flat[seen.region] * level * np.where(level < 0.9, np.array([0.98, 0.96, 1.06]), 1.0)
-    picture = np.where(seen.region[..., None] > 0, picture, np.array([250, 226, 178.0]))
-    outline, crease = lines(seen)
-    wide = ndimage.binary_dilation(outline, iterations=max(1, round(len(outline) / 700)))
-    return np.where(wide[..., None], np.array([38, 26, 34.0]), np.where(crease[..., None], picture * 0.6, picture))
+    body, (outline, crease) = seen.region > 0, lines(seen)
+    picture = np.empty((*body.shape, 3))
+    picture[:] = 250, 226, 178
+    picture[body] = flat[seen.region[body]] * level * np.where(level < 0.9, np.array([0.98, 0.96, 1.06]), 1.0)
+    picture[crease] *= 0.6
+    picture[ndimage.binary_dilation(outline, iterations=max(1, round(len(outline) / 700)))] = 38, 26, 34
+    return picture
 
 
 @lru_cache(maxsize=4)
@@ -179,22 +182,28 @@ def _paper(size: int) -> tuple[np.ndarray, np.ndarray]:
     return grain.astype(np.float32), press.astype(np.float32)
 
 
+@lru_cache(maxsize=4)
+def _hatching(size: int) -> list[tuple[float, np.ndarray]]:
+    """Three ways to hatch: the shade that each begins at, and (S, S) its ink."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    step, press = size / 512 * 6.5, _paper(size)[1]
+    wave = lambda turn: np.cos(2 * np.pi * (x * np.cos(turn) + y * np.sin(turn) + 0.5 * press) / step)
+    return [(start, np.clip(0.5 + 1.3 * wave(turn), 0, 1) * strength) for turn, start, strength in HATCHES]
+
+
 def _sketch(seen: Seen, colours: np.ndarray) -> np.ndarray:
     """Pencil on paper: outlines, and hatching that grows denser with the shade and with dark clothes or hair."""
-    size = len(seen.region)
-    grain, press = _paper(size)
-    own = (colours.astype(np.float32) @ np.array([0.30, 0.59, 0.11], np.float32) / 255)[seen.region]
+    size, body = len(seen.region), seen.region > 0
+    grain = _paper(size)[0]
+    own = (colours.astype(np.float32) @ np.array([0.30, 0.59, 0.11], np.float32) / 255)[seen.region[body]]
     light = np.clip(0.62 + 0.42 * _tone(seen, (-0.5, 0.6, 0.7)), 0, 1) * (0.35 + 0.65 * own ** 0.6)
-    dark = np.where(seen.region > 0, np.clip(1 - light, 0, 1), 0)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    step = size / 512 * 6.5
-    ink = np.zeros((size, size), np.float32)
-    for k, (turn, start) in enumerate(((0.9, 0.22), (-0.75, 0.48), (0.2, 0.68))):
-        wave = np.cos(2 * np.pi * (x * np.cos(turn) + y * np.sin(turn) + 0.5 * press) / step)
-        ink = np.maximum(ink, np.clip((dark - start) * 3.2, 0, 1) * np.clip(0.5 + 1.3 * wave, 0, 1) * (0.55 + 0.08 * k))
+    dark, ink = np.zeros((2, size, size), np.float32)
+    dark[body] = np.clip(1 - light, 0, 1)
+    for start, hatching in _hatching(size):
+        ink = np.maximum(ink, np.clip((dark - start) * 3.2, 0, 1) * hatching)
     outline, crease = lines(seen)
     edge = ndimage.gaussian_filter(ndimage.binary_dilation(outline, iterations=max(1, round(size / 900))).astype(np.float32), 0.6)
     ink = np.maximum(ink, np.maximum(0.92 * edge, 0.45 * crease))
     ink = np.clip(ink * (0.92 + 0.16 * grain), 0, 1) + 0.30 * dark
-    paper = np.array([247, 243, 234], np.float32) + 1.6 * grain[..., None]
-    return paper * (1 - np.clip(ink, 0, 0.95)[..., None]) + np.array([52, 50, 54], np.float32) * np.clip(ink, 0, 0.95)[..., None]
+    ink = np.clip(ink, 0, 0.95)[..., None]
+    return (np.array([247, 243, 234], np.float32) + 1.6 * grain[..., None]) * (1 - ink) + np.array([52, 50, 54], np.float32) * ink
