@@ -47,3 +47,13 @@ def write_clips(folder, size=32, clips=4, frames=7):
             rows.append({"file_name": f"{k}.mp4", "poses_file_name": f"{k}.pose", "style": style, "signer": f"signer-{k % 2}", "text": "A text."})
         (folder / split / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder
+
+
+def small_detector(train, dev, out, steps=160, **changes):
+    """A detector of joints for pictures of 64 pixels, trained in seconds on packed clips; -> the training."""
+    from signer_lib.metrics.keypoints_training import Training, keypoint_config
+
+    settings = {"size": 64, "crop": 32, "patch": 2, "widths": [16, 24, 32], "hand_widths": [16, 24], "steps": steps, "batch_size": 8,
+                "learning_rate": 0.004, "warmup_steps": 5, "coarse": 0.0, "flip": 0.0, "rotate": 0.0, "scale": 0.0, "colour": 0.02, "shift": 0.08,
+                "precision": "fp32", "score_steps": steps, "score_frames": 16, "log_steps": 1}
+    return Training(replace(keypoint_config("base"), **settings | changes), train, dev, out, seed=1)
