@@ -13,7 +13,7 @@ import typer
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
-from signer_lib.cli_render import train_renderer
+from signer_lib.cli_render import evaluate_renderer, train_keypoints, train_renderer
 from signer_lib.cli_sign import sign
 from signer_lib.cli_studio import studio
 from signer_lib.errors import run
@@ -42,7 +42,9 @@ trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
 trainings.command("renderer")(train_renderer)
+trainings.command("keypoints")(train_keypoints)
 evaluations.command("poses")(evaluate_poses)
+evaluations.command("renderer")(evaluate_renderer)
 
 Data = Annotated[Path, typer.Option(help="A folder with train, dev and test as .text and .gloss, PHOENIX-2014T's tables, or aslg_pc12.")]
 TextExt = Annotated[str, typer.Option(help="The ending of the files with the sentences, for example de.")]
