@@ -6,7 +6,7 @@ TEXT   ?= Hello, my name is Sam. Where is the library?
 # TEXT as it was typed: make would read "$5" as a variable
 override TEXT := $(value TEXT)
 export HF_HUB_OFFLINE := 1
-export TEXT OUT
+export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
 .PHONY: help sign test notebooks lab doctor
@@ -14,8 +14,9 @@ export TEXT OUT
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-sign: $(VENV)/.core  ## sign TEXT="..." into OUT=folder (default out/<text>)
-	@$(BIN)/stable-signer sign $${OUT:+--out "$$OUT"} -- "$$TEXT"
+sign: $(VENV)/.core  ## sign TEXT="..." into OUT=folder (default out/<text>); RENDERER= STYLE= SIGNER= STEPS= SIDE_BY_SIDE=1
+	@$(BIN)/stable-signer sign $${OUT:+--out "$$OUT"} $${RENDERER:+--renderer "$$RENDERER"} $${STYLE:+--style "$$STYLE"} \
+	  $${SIGNER:+--signer "$$SIGNER"} $${STEPS:+--steps "$$STEPS"} $${SIDE_BY_SIDE:+--side-by-side} -- "$$TEXT"
 
 test: $(VENV)/.all  ## unit tests, then every notebook under nbval
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
@@ -40,5 +41,5 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test,diffusion]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test]"
 	@touch $@

@@ -9,6 +9,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 CHECKPOINTS = DATA / "checkpoints"
 RESULTS = ROOT / "results"
+RENDERER = CHECKPOINTS / "renderer-base"
+
+
+def default_renderer() -> str:
+    """Who signs if nobody is named: "diffusion" where the project's own renderer is, else "drawn"."""
+    return "diffusion" if RENDERER.is_dir() else "drawn"
 
 
 def cache_dir() -> Path:

@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | train | evaluate | doctor``, also ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | train | evaluate | prior | doctor``, also ``python -m signer_lib``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Annotated
 
 import typer
 
-from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir
+from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
-from signer_lib.errors import SignerError, run
+from signer_lib.cli_render import evaluate_renderer, train_keypoints, train_renderer
+from signer_lib.cli_sign import sign
+from signer_lib.cli_studio import studio
+from signer_lib.errors import run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,53 +36,19 @@ evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Sco
 app.add_typer(trainings, name="train")
 app.add_typer(evaluations, name="evaluate")
 app.add_typer(prior, name="prior")
+app.command("sign")(sign)
+app.command("studio")(studio)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
+trainings.command("renderer")(train_renderer)
+trainings.command("keypoints")(train_keypoints)
 evaluations.command("poses")(evaluate_poses)
+evaluations.command("renderer")(evaluate_renderer)
 
 Data = Annotated[Path, typer.Option(help="A folder with train, dev and test as .text and .gloss, PHOENIX-2014T's tables, or aslg_pc12.")]
 TextExt = Annotated[str, typer.Option(help="The ending of the files with the sentences, for example de.")]
 Language = Annotated[str | None, typer.Option(help="A pair of language codes, spoken and signed, for example de-gsg. Default: guessed.")]
-
-
-@app.command()
-def sign(
-    text: Annotated[str, typer.Argument(help='One or more English sentences, for example "Where is the library?"')],
-    out: Annotated[Path | None, typer.Option(help="Folder for the four files. Default: out/<the first words of the text>")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Kept in report.json; the same seed gives the same video.")] = 0,
-    size: Annotated[int, typer.Option(min=128, max=2048, help="Width and height of the video in pixels.")] = 512,
-    captions: Annotated[bool, typer.Option(help="Write the gloss below the signer.")] = True,
-    mode: Annotated[str, typer.Option(help="prompt: sign what 'How do I sign \"Hello\"?' asks for; text: sign every word.")] = "prompt",
-) -> None:
-    """Sign a text: writes video.mp4, poses.pose, gates.png and report.json.
-
-    Names and words outside the lexicon are fingerspelled with recorded letters, written fs-WORD.
-
-    Example: stable-signer sign "Hello, my name is Sam." --out out/sam
-    """
-    from signer_lib.files import filling
-    from signer_lib.language.tokenizer import check_text
-
-    check_text(text)
-    if size % 2:
-        raise SignerError(f"a video has an even number of pixels: use --size {size + 1}")
-    from signer_lib.pipeline import StableSignerPipeline, slug  # torch loads here, after the cheap checks
-
-    out = out or Path("out") / slug(text)
-    with filling(out):  # an unwritable folder is told now; one that we made goes again if the work fails
-        signing = StableSignerPipeline.from_pretrained()(text, seed, mode)
-        paths = signing.save(out, size, captions)
-    spelled = [row["gloss"] for row in signing.gloss_spans if row["source"] == "fingerspelling"]
-    typer.echo(" ".join(signing.glosses))
-    typer.echo(f"{len(signing.glosses)} glosses, {len(spelled)} fingerspelled, {signing.poses.duration:.1f} s of video")
-    for row in signing.gloss_spans:
-        if word := row.get("stands for"):
-            typer.echo(f"{row['gloss']} stands for {word.lower()}, which has no sign here: {row['why']}")
-    if left_out := [word for sentence in signing.sentences for word in sentence.unsigned]:
-        typer.echo(f"no gloss was found for: {', '.join(left_out)}")
-    for path in paths.values():
-        typer.echo(path)
 
 
 @trainings.command("slul")
@@ -139,10 +108,10 @@ def evaluate_slul(
 
 
 NEEDED = (
-    *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate"),
+    *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate", "diffusers"),
     *("pose-format", "spoken-to-signed", "matplotlib", "av"),
 )
-EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "diffusers": "diffusion"}
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "vtk": "studio"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",
@@ -172,6 +141,7 @@ def doctor() -> None:
         typer.echo(f"  {name}{'' if there else f'  MISSING: type  {mend}'}")
     built = sorted(cache_dir().glob("prior-*"), key=lambda path: path.stat().st_mtime)
     typer.echo(f"  {built[-1] if built else 'the pose prior is not built yet: the first sign builds it (less than a minute)'}")
+    typer.echo(f"  sign shows {'the diffusion renderer' if default_renderer() == 'diffusion' else 'the drawn signer: no trained renderer is here'}")
     typer.echo(f"{missing} thing(s) to mend, see MISSING above" if missing else "all is well")
     raise typer.Exit(1 if missing else 0)
 
@@ -185,7 +155,7 @@ def _device() -> str:
 def _device_name() -> str:
     import torch
 
-    return f"{torch.cuda.get_device_name(0)}: trains and scores SLUL" if torch.cuda.is_available() else "CPU"
+    return f"{torch.cuda.get_device_name(0)}: trains, scores and renders" if torch.cuda.is_available() else "CPU"
 
 
 def _version(package: str) -> str | None:

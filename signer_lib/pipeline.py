@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
@@ -33,10 +34,12 @@ from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import write_pose
 from signer_lib.prior.database import Prior
 from signer_lib.progress import progress
-from signer_lib.render import drawn
+from signer_lib.render.backends import Diffusion, Drawn, backend
+from signer_lib.render.captions import captioned, webvtt
 from signer_lib.render.video import write_video
 
 SENTENCE_PAUSE = 0.35                       # seconds that the last sign of a sentence is held
+FILES = "video.mp4", "captions.vtt", "poses.pose", "gates.png", "report.json"
 
 
 @dataclass
@@ -45,7 +48,8 @@ class Signing:
 
     sentences  what SLUL understood.            choices  what the experts chose, one for each sentence.
     poses      the steady sequence, T frames.   spans    which frames belong to which unit (units counted over all sentences).
-    gates      (T, K) the gate's weights w_k at every frame.
+    gates      (T, K) the gate's weights w_k at every frame.    renderer  who shows the poses.
+    video      how ``frames`` last showed them: renderer, style, signer, steps, size.
     """
 
     text: str
@@ -57,6 +61,8 @@ class Signing:
     seed: int
     models: dict[str, str]
     timings: dict[str, float] = field(default_factory=dict)
+    renderer: Drawn | Diffusion = field(default_factory=Drawn)
+    video: dict = field(default_factory=dict)
 
     @property
     def glosses(self) -> list[str]:
@@ -68,6 +74,11 @@ class Signing:
 
         A sign that stands in for a word without one also has ``stands for``, the word, and ``why``.
         """
+        return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in self._rows.values()]
+
+    @property
+    def _rows(self) -> dict[tuple[int, int], dict]:
+        """(sentence, number of the gloss in it) -> what ``gloss_spans`` says of the gloss, in the order of signing."""
         units = [(s, unit, offered) for s, choice in enumerate(self.choices) for unit, offered in zip(choice.units, choice.candidates)]
         frames = {span.unit: span for span in self.spans if span.unit is not None}
         rows: dict[tuple[int, int], dict] = {}
@@ -78,28 +89,61 @@ class Signing:
                 row |= {"stands for": unit.stands_for, "why": unit.why}
             row["units"].append(unit.name)
             row["frames"][1] = frames[k].stop
-        return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in rows.values()]
+        return rows
+
+    @property
+    def meaning(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the renderer is told of the n glosses: SLUL's states (n, d), their sentences' contexts (n, d), their frames (n, 2). [paper: that
+        the semantic states reach the renderer; ours: how]"""
+        rows = self._rows
+        states = torch.stack([self.sentences[s].states[gloss] for s, gloss in rows])
+        contexts = torch.stack([self.sentences[s].context for s, _ in rows])
+        return states, contexts, torch.tensor([row["frames"] for row in rows.values()])
 
     def _signed(self, sentence: int, unit: Unit) -> str:
         """The gloss that a unit is part of; the sign itself where it stands in for a word."""
         return unit.name if unit.stands_for else self.sentences[sentence].glosses[unit.gloss]
 
     @property
+    def _shown(self) -> list[tuple[int, Unit, int, int]]:
+        """(sentence, unit, first frame, frame after the last) as captions show them: a transition belongs to what is nearer in time."""
+        units = [(s, unit) for s, choice in enumerate(self.choices) for unit in choice.units]
+        owned = [span for span in self.spans if span.unit is not None]
+        middles = [(before.stop + after.start) // 2 for before, after in zip(owned, owned[1:])]
+        starts, stops = [owned[0].start, *middles], [*middles, owned[-1].stop]
+        return [(*units[span.unit], start, stop) for span, start, stop in zip(owned, starts, stops)]
+
+    @property
     def captions(self) -> list[str]:
         """(T,) the gloss at every frame; of a spelled word also the letter. A transition shows what is nearer; before and after is nothing."""
-        names = [(self._signed(s, unit), unit) for s, choice in enumerate(self.choices) for unit in choice.units]
         lines = [""] * len(self.poses)
-        owned = [span for span in self.spans if span.unit is not None]
-        for k, span in enumerate(owned):
-            gloss, unit = names[span.unit]
-            start = (owned[k - 1].stop + span.start) // 2 if k else span.start
-            stop = (span.stop + owned[k + 1].start) // 2 if k + 1 < len(owned) else span.stop
+        for s, unit, start, stop in self._shown:
+            gloss = self._signed(s, unit)
             lines[start:stop] = [f"{gloss}: {unit.name}" if unit.of else gloss] * (stop - start)
         return lines
 
-    def frames(self, size: int = 512, captions: bool = True) -> Iterator[np.ndarray]:
-        """T drawn frames (size, size, 3) uint8."""
-        return drawn.draw(self.poses, size=size, captions=self.captions if captions else None)
+    @property
+    def cues(self) -> list[tuple[str, int, int]]:
+        """(gloss, first frame, frame after the last) of each gloss as the captions show it, a spelled word as a whole."""
+        cues: dict[tuple[int, int], tuple[str, int, int]] = {}
+        for s, unit, start, stop in self._shown:
+            gloss, first, _ = cues.get((s, unit.gloss), (self._signed(s, unit), start, stop))
+            cues[s, unit.gloss] = gloss, first, stop
+        return list(cues.values())
+
+    def frames(self, size: int = 512, captions: bool = True, style: str | None = None, signer: str | None = None, steps: int | None = None,
+               side_by_side: bool = False) -> Iterator[np.ndarray]:
+        """T frames (size, size, 3) uint8 by the pipeline's renderer, one by one: memory does not grow with their number.
+
+        style, signer, steps  of the diffusion renderer; None: its own.    side_by_side  the drawn poses on the right: (size, 2 size, 3).
+        Raises ``SignerError`` for what the renderer does not know.
+        """
+        choice = {"style": style, "signer": signer, "steps": steps}
+        self.video = self.renderer.settle(**choice, side_by_side=side_by_side) | {"size": size}
+        shown = self.renderer.frames(self.poses, size, self.meaning, self.seed, **choice)
+        if side_by_side:
+            shown = (np.concatenate(pair, axis=1) for pair in zip(shown, Drawn().frames(self.poses, size)))
+        return (captioned(frame, text) for frame, text in zip(shown, self.captions)) if captions else shown
 
     @property
     def named_spans(self) -> list[tuple[str, int, int]]:
@@ -123,38 +167,44 @@ class Signing:
         """What ``report.json`` holds."""
         return {"text": self.text, "glosses": self.glosses, "words_without_gloss": [word for s in self.sentences for word in s.unsigned],
                 "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "models": self.models, "seed": self.seed,
-                "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
+                "video": self.video, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
 
-    def save(self, folder: Path | str, size: int = 512, captions: bool = True) -> dict[str, Path]:
-        """video.mp4, poses.pose, gates.png and report.json in ``folder``, moved there when all four are done. -> name: path"""
+    def save(self, folder: Path | str, size: int = 512, captions: bool = True, **how) -> dict[str, Path]:
+        """The files of ``FILES`` in ``folder``, moved there when all are done. ``how``: as ``frames``. -> name: path"""
         folder = Path(folder)
         with filling(folder) as part:
             start = time.monotonic()
-            write_video(progress(self.frames(size, captions), "drawing", total=len(self.poses)), part / "video.mp4", FPS)
+            write_video(progress(self.frames(size, captions, **how), "rendering", total=len(self.poses)), part / "video.mp4", FPS)
             self.timings["render"] = time.monotonic() - start
+            (part / "captions.vtt").write_text(webvtt((gloss, start / FPS, stop / FPS) for gloss, start, stop in self.cues), encoding="utf-8")
             write_pose(self.poses, part / "poses.pose")
             save_fig(self.plot_gates().figure, part / "gates.png")
             (part / "report.json").write_text(json.dumps(self.report(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        return {name: folder / name for name in ("video.mp4", "poses.pose", "gates.png", "report.json")}
+        return {name: folder / name for name in FILES}
 
 
 class StableSignerPipeline:
     """``pipeline = StableSignerPipeline.from_pretrained(); signing = pipeline("Where is the library?")``"""
 
-    def __init__(self, slul: SLUL, prior: Prior, experts: SLPMoE, models: dict[str, str]):
-        self.slul, self.prior, self.experts, self.models = slul, prior, experts, models
+    def __init__(self, slul: SLUL, prior: Prior, experts: SLPMoE, models: dict[str, str], renderer: Drawn | Diffusion):
+        self.slul, self.prior, self.experts, self.models, self.renderer = slul, prior, experts, models, renderer
 
     @classmethod
-    def from_pretrained(cls, slul: Path | str | None = None, experts: Path | str | None = None) -> StableSignerPipeline:
-        """The shipped nano models, or your own folders. Builds the pose prior the first time."""
+    def from_pretrained(cls, slul: Path | str | None = None, experts: Path | str | None = None,
+                        renderer: Path | str | Drawn | Diffusion | None = None) -> StableSignerPipeline:
+        """The shipped models, or your own folders. Builds the pose prior the first time.
+
+        renderer  "drawn", "diffusion" or a folder; None: ``assets.default_renderer``. It is loaded when first needed, once for all texts.
+        """
+        who = backend(renderer)
         parts = load_slul(slul), Prior.open(), load_slp_moe(experts)
         return cls(*parts, {"slul": Path(slul).name if slul else "slul-nano", "experts": Path(experts).name if experts else "slp-moe-nano",
-                            "prior": parts[1].name, "renderer": "drawn"})
+                            "prior": parts[1].name, "renderer": who.name}, who)
 
     def __call__(self, text: str, seed: int = 0, mode: str = "prompt") -> Signing:
         """Text -> Signing. ``mode`` "prompt" signs what a prompt asks for (a plain text as a whole), "text" every word.
 
-        Nothing in this chain is drawn at random yet; ``seed`` is set and reported for the stages that will.
+        Nothing is drawn at random but the diffusion renderer's noise, which follows from ``seed``.
 
         Raises ``SignerError`` for a text that cannot be signed.
         """
@@ -170,7 +220,8 @@ class StableSignerPipeline:
         poses = mark(poses, spans, [(s.text, s.glosses, [u.gloss for u in c.units]) for s, c in zip(sentences, choices)])
         clock.append(time.monotonic())
         timings = dict(zip(("understand", "choose", "blend_and_refine"), np.diff(clock).tolist()))
-        return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings)
+        return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings,
+                       self.renderer)
 
 
 def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np.ndarray:

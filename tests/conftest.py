@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def pipeline():
     from signer_lib.pipeline import StableSignerPipeline
-    return StableSignerPipeline.from_pretrained()
+    return StableSignerPipeline.from_pretrained(renderer="drawn")
 
 
 @pytest.fixture(scope="session")

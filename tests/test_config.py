@@ -11,6 +11,8 @@ from signer_lib.experts.model import MoEConfig
 from signer_lib.files import filling, whole_file
 from signer_lib.language.training import SlulConfig
 from signer_lib.metrics.back_translation_training import BackTranslationConfig
+from signer_lib.metrics.keypoints_training import KeypointConfig
+from signer_lib.render.renderer.settings import RendererConfig
 
 
 @dataclass
@@ -21,7 +23,8 @@ class Small:
 
 
 def test_every_shipped_preset_loads():
-    kinds = {"slul": SlulConfig, "slp_moe": MoEConfig, "regression": RegressionConfig, "back_translation": BackTranslationConfig}
+    kinds = {"slul": SlulConfig, "slp_moe": MoEConfig, "regression": RegressionConfig, "back_translation": BackTranslationConfig,
+             "renderer": RendererConfig, "keypoints": KeypointConfig}
     for path in PRESETS.glob("*.yaml"):
         load_config(kinds[path.stem.rsplit("_", 1)[0]], path.stem)
 

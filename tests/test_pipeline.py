@@ -57,10 +57,10 @@ def test_the_names_letters_come_from_recordings(pipeline):
     assert {candidate.source for offered in letters for candidate in offered} == {"recording"}
 
 
-def test_saving_writes_four_files_that_others_can_read(pipeline, tmp_path):
+def test_saving_writes_five_files_that_others_can_read(pipeline, tmp_path):
     signing = pipeline("Where is the library?", seed=7)
     paths = signing.save(tmp_path / "out", size=130)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["gates.png", "poses.pose", "report.json", "video.mp4"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["captions.vtt", "gates.png", "poses.pose", "report.json", "video.mp4"]
     with av.open(str(paths["video.mp4"])) as video:
         stream = video.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt, stream.width % 2, stream.height % 2) == ("h264", "yuv420p", 0, 0)
@@ -69,6 +69,7 @@ def test_saving_writes_four_files_that_others_can_read(pipeline, tmp_path):
     assert np.allclose(read_pose(paths["poses.pose"]).xyz, signing.poses.xyz, atol=1e-3)
     report = json.loads(paths["report.json"].read_text())
     assert report["glosses"] == signing.glosses and report["seed"] == 7 and report["models"]["slul"] == "slul-nano"
+    assert report["models"]["renderer"] == "drawn" and report["video"] == {"renderer": "drawn", "size": 130}
     assert {"gloss", "source", "seconds"} <= set(report["signs"][0]) and report["timings_seconds"]["render"] > 0
 
 
@@ -117,7 +118,7 @@ def test_bad_text_ends_in_one_line_and_exit_code_2(tmp_path, text, told):
 
 
 def test_a_sign_that_stands_in_for_a_word_is_told_and_reported(tmp_path):
-    done = run("sign", "Did Sam purchase a car?", "--out", str(tmp_path / "out"), "--size", "128")
+    done = run("sign", "Did Sam purchase a car?", "--out", str(tmp_path / "out"), "--size", "128", "--renderer", "drawn")
     assert done.returncode == 0 and "BUY stands for purchase, which has no sign here: 'purchase' is another word for 'buy'" in done.stdout
     rows = {row["gloss"]: row for row in json.loads((tmp_path / "out" / "report.json").read_text())["signs"]}
     assert rows["BUY"]["stands for"] == "PURCHASE" and rows["BUY"]["source"] == "rule" and rows["fs-SAM"]["source"] == "fingerspelling"
@@ -150,7 +151,7 @@ def project(tmp_path):
 
     def sign():
         env = os.environ | {"PYTHONPATH": str(tmp_path / "project")}
-        command = [sys.executable, "-m", "signer_lib", "sign", "Hello.", "--out", str(tmp_path / "out")]
+        command = [sys.executable, "-m", "signer_lib", "sign", "Hello.", "--renderer", "drawn", "--out", str(tmp_path / "out")]
         done = subprocess.run(command, cwd=tmp_path / "project", capture_output=True, text=True, env=env, timeout=300)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
         assert not (tmp_path / "out").exists()

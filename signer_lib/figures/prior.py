@@ -20,7 +20,7 @@ from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior.body import Body
 from signer_lib.prior.kinematics import SHOULDER
 from signer_lib.render.drawn import draw_frame
-from signer_lib.render.pen import project
+from signer_lib.render.framing import Framing
 
 UNIT = "shoulder widths"
 DIGITS = {"thumb": (0, 1, 2, 3, 4), "index": (0, 5, 6, 7, 8), "middle": (0, 9, 10, 11, 12), "ring": (0, 13, 14, 15, 16),
@@ -170,7 +170,7 @@ def plot_strips(signs: Mapping[str, PoseSequence], frames: int = 6, size: int = 
         raise SignerError("side by side stand sequences of one frame or more: give at least one")
     hands = [poses.xyz[:, HANDS, 0] for poses in signs.values()]
     half = np.clip(max(np.nanmax(np.abs(x), initial=0) for x in hands) + 0.08, NARROWEST, WIDEST)
-    (left, top), (right, bottom) = project(np.array([[-half, TOP], [half, TOP - 2 * half]]), size).round().astype(int)
+    (left, top), (right, bottom) = Framing().to_pixels(np.array([[-half, TOP], [half, TOP - 2 * half]]), size).round().astype(int)
     figure = Figure(figsize=(1.5 * frames + 0.5, 1.75 * len(signs)), layout="constrained")
     for axes, (name, poses) in zip(figure.subplots(len(signs), frames, squeeze=False), signs.items()):
         for axis, frame in zip(axes, np.linspace(0, len(poses) - 1, frames).round().astype(int)):
@@ -197,7 +197,7 @@ def plot_sign(poses: PoseSequence, frame: int, size: int = 320) -> Figure:
 def plot_faces(poses: Mapping[str, np.ndarray]) -> Figure:
     """The faces of named poses (70, 3), cut out of the drawn signer."""
     figure = Figure(figsize=(1.6 * len(poses), 1.95), layout="constrained")
-    centre, half = project(np.array([0, 0.68, 0]), FACE_PIXELS).astype(int), FACE_PIXELS // 6
+    centre, half = Framing().to_pixels(np.array([0, 0.68, 0]), FACE_PIXELS).astype(int), FACE_PIXELS // 6
     for axis, (name, xyz) in zip(figure.subplots(1, len(poses), squeeze=False)[0], poses.items()):
         picture = draw_frame(xyz, size=FACE_PIXELS)
         axis.imshow(picture[max(centre[1] - half, 0):centre[1] + half, centre[0] - half:centre[0] + half])

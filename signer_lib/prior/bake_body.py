@@ -22,7 +22,8 @@ from signer_lib.prior.kinematics import unit
 
 AVERAGE = {"gender": 0.5, "age": 0.67, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.5}     # Anny's phenotypes
 BUILDS = {"default": {}, "small": {"gender": 0.0, "height": 0.35, "weight": 0.45}, "tall": {"gender": 1.0, "height": 0.75},
-          "broad": {"gender": 1.0, "muscle": 0.75, "weight": 0.7}}
+          "broad": {"gender": 1.0, "muscle": 0.75, "weight": 0.7},
+          "slight": {"gender": 0.25, "height": 0.55, "weight": 0.25, "muscle": 0.35}}
 SOMA_FINGERS = dict(zip(FINGERS, ("Thumb", "Index", "Middle", "Ring", "Pinky")))
 TRUNK = ("spine", "breast", "pelvis", "clavicle", "shoulder01", "neck01", "neck02", "root")
 LIMBS = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal", "upperleg", "lowerleg", "foot", "toe")

@@ -10,15 +10,16 @@ faster than twice the size with a LANCZOS reduction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.skeleton import FINGERS
+from signer_lib.render.captions import captioned
+from signer_lib.render.framing import check_size
 from signer_lib.render.pen import Pen, arc, mirrored, smooth, unit
 from signer_lib.render.style import Style, blend
 
@@ -256,27 +257,6 @@ def _items(xyz, style) -> Iterator[tuple[float, Callable]]:
         yield from _hand(xyz[SIGNER70.groups[group]], elbow - wrist, side == "r", style, skin)
 
 
-@lru_cache(maxsize=128)
-def _caption(text: str, size: int, style: Style) -> Image.Image:
-    """The bar with ``text``; a long text is set smaller, then cut."""
-    height = max(round(0.085 * size), 10)
-    bar = Image.new("RGB", (size, height), style.caption_bar)
-    for points in range(round(0.62 * height), max(round(0.36 * height), 6) - 1, -1):
-        font = ImageFont.truetype(_font_path(), points)
-        if font.getlength(text) <= 0.95 * size:
-            break
-    while font.getlength(text) > 0.95 * size:
-        text = text.rstrip("…")[:-1] + "…"
-    ImageDraw.Draw(bar).text((size / 2, height / 2), text, style.caption_text, font, anchor="mm")
-    return bar
-
-
-@lru_cache(maxsize=1)
-def _font_path() -> str:
-    from matplotlib import get_data_path  # it ships DejaVu Sans; imported only when a caption is asked for
-    return str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf"))
-
-
 def draw_frame(xyz: np.ndarray, *, size: int = 512, style: Style = Style(), caption: str | None = None) -> np.ndarray:
     """One pose as a picture.
 
@@ -288,17 +268,13 @@ def draw_frame(xyz: np.ndarray, *, size: int = 512, style: Style = Style(), capt
     xyz = np.asarray(xyz, float)
     if xyz.shape != (len(SIGNER70), 3):
         raise SignerError(f"a drawn pose has shape ({len(SIGNER70)}, 3) (signer70 joints), not {xyz.shape}")
-    if size < 32 or size % 2:
-        raise SignerError(f"size must be an even number of pixels, at least 32, not {size}")
+    check_size(size)
     big = Image.new("RGB", (size * OVERSAMPLE,) * 2, style.background)
     pen = Pen(big)
     for _, paint in sorted(_items(xyz, style), key=lambda item: item[0]):
         paint(pen)
-    picture = big.reduce(OVERSAMPLE)
-    if caption is not None:
-        bar = _caption(caption, size, style)
-        picture.paste(bar, (0, size - bar.height))
-    return np.array(picture)
+    picture = np.array(big.reduce(OVERSAMPLE))
+    return picture if caption is None else captioned(picture, caption, style)
 
 
 def draw(sequence: PoseSequence, *, size: int = 512, captions: list[str | None] | None = None,

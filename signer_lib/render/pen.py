@@ -1,7 +1,4 @@
-"""The camera of the drawn signer, a pen that paints shapes given in shoulder widths, and smooth curves. [ours]
-
-The camera is orthographic: a joint's pixel is a linear function of its x and y, so any other view of the same pose lines up.
-"""
+"""A pen that paints shapes given in shoulder widths, and smooth curves. [ours]"""
 
 from __future__ import annotations
 
@@ -10,28 +7,23 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-VIEW_CENTRE = (0.0, -0.05)               # x, y in the middle of the picture, shoulder widths
-VIEW_WIDTH = 2.8                         # the picture spans head to hips, and the elbows
+from signer_lib.render.framing import Framing
 
-
-def project(xyz: np.ndarray, size: int) -> np.ndarray:
-    """(..., 2 or 3) shoulder widths -> (..., 2) pixels (x to the right, y down) in a ``size`` px square picture."""
-    unit = size / VIEW_WIDTH
-    return (np.asarray(xyz, float)[..., :2] - VIEW_CENTRE) * (unit, -unit) + size / 2
+FRAMING = Framing()
 
 
 class Pen:
     """Paints on a square image; every length is in shoulder widths, every point (x, y) or (x, y, z)."""
 
     def __init__(self, image: Image.Image):
-        self.draw, self.size, self.unit = ImageDraw.Draw(image), image.width, image.width / VIEW_WIDTH
+        self.draw, self.size, self.unit = ImageDraw.Draw(image), image.width, image.width / FRAMING.width
 
     def polygon(self, points, colour):
-        self.draw.polygon(np.rint(project(points, self.size)).ravel().tolist(), fill=colour)
+        self.draw.polygon(np.rint(FRAMING.to_pixels(points, self.size)).ravel().tolist(), fill=colour)
 
     def shape(self, points, colour, edge, width):
         """A smooth closed outline, filled, with an edge of ``width`` around it."""
-        flat = np.rint(project(points, self.size)).ravel().tolist()
+        flat = np.rint(FRAMING.to_pixels(points, self.size)).ravel().tolist()
         self.draw.line(flat + flat[:4], fill=edge, width=round(2 * width * self.unit))
         self.draw.polygon(flat, fill=colour)
 
@@ -40,7 +32,7 @@ class Pen:
 
     def tube(self, points, radii, colour, grow=0.0, caps=(True, True)):
         """A tapered tube through ``points``, rounded at the joints and at those ends that have ``caps``."""
-        points = project(points, self.size).tolist()
+        points = FRAMING.to_pixels(points, self.size).tolist()
         radii = [(r + grow) * self.unit for r in radii]
         for (ax, ay), (bx, by), ra, rb in zip(points, points[1:], radii, radii[1:]):
             dx, dy = bx - ax, by - ay

@@ -1,4 +1,4 @@
-"""Video files: H.264 in MP4, as every browser and notebook plays it, with PyAV. [ours]"""
+"""Video files: H.264 in MP4, with PyAV: as every browser and notebook plays it, or without loss. [ours]"""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from signer_lib.files import whole_file
 
 # crf 18 is hard to tell from the source, 23 is x264's default; one thread, so that the same frames give the same bytes anywhere
 X264 = {"crf": "20", "preset": "medium", "threads": "1"}
+LOSSLESS = {"qp": "0", "preset": "medium", "threads": "1"}
 MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 
-def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float) -> Path:
+def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float, lossless: bool = False) -> Path:
     """Write frames (H, W, 3) uint8 RGB as an MP4 (H.264, yuv420p, faststart); an odd side is padded by one pixel.
 
     The file appears whole or not at all, and the same frames give the same bytes. ``frames`` may be an iterator: one frame is
-    held at a time. Raises ``SignerError`` for no frames, frames of unlike shapes, fps <= 0 or a place that cannot be written to.
+    held at a time. ``lossless`` keeps every bit of even-sided frames, as RGB, to learn from and to measure with; few browsers play that.
+    Raises ``SignerError`` for no frames, frames of unlike shapes, fps <= 0 or a place that cannot be written to.
     """
     path, frames = Path(path), iter(frames)
     first = next(frames, None)
@@ -31,11 +33,12 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float) -> P
     if not 0 < fps < float("inf"):
         raise SignerError(f"cannot write {path}: fps must be positive, not {fps}")
     with whole_file(path) as part:
-        _encode(chain([first], frames), part, fps)
+        _encode(chain([first], frames), part, fps, lossless)
     return path
 
 
-def _encode(frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
+def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, lossless: bool) -> None:
+    codec, pixels, options = ("libx264rgb", "rgb24", LOSSLESS) if lossless else ("libx264", "yuv420p", X264)
     with av.open(str(path), "w", format="mp4", options=MP4) as container:
         stream = shape = None
         for number, frame in enumerate(frames):
@@ -45,9 +48,9 @@ def _encode(frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
                 raise SignerError(f"frame {number} is {frame.shape} {frame.dtype}: all must be (H, W, 3) uint8 of one size")
             odd = [side % 2 for side in shape[:2]]
             if stream is None:
-                stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=X264)
+                stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
                 stream.height, stream.width = (side + extra for side, extra in zip(shape, odd))
-                stream.pix_fmt = "yuv420p"
+                stream.pix_fmt = pixels
             even = np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
             container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         container.mux(stream.encode())

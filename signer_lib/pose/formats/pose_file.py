@@ -62,7 +62,7 @@ def write_pose(sequence: PoseSequence, path: str | Path) -> Path:
     Raises ``SignerError`` for another skeleton, no frames, or a place that cannot be written to.
     """
     path = Path(path)
-    if sequence.skeleton is not SIGNER70 or not len(sequence):
+    if sequence.skeleton != SIGNER70 or not len(sequence):
         raise SignerError(f"cannot write {path}: a .pose file takes at least one frame of the {SIGNER70.name} skeleton")
     order = np.concatenate([np.arange(len(SIGNER70))[SIGNER70.groups[group]] for group in GROUPS.values()])
     pixels = sequence.xyz[:, order].astype(np.float64) * FLIP * UNIT + ORIGIN

@@ -1,0 +1,107 @@
+"""Clips to learn from: a folder of videos with poses, made by the studio or by a person. [ours]
+
+    DATA/train/metadata.jsonl     {"file_name": "a.mp4", "poses_file_name": "a.pose", "style": "studio", "signer": "one", ...} a line
+    DATA/train/a.mp4, a.pose      as many poses as frames, in one frame rate
+    DATA/dev/...
+
+It is the layout of the hub's video folders, so ``datasets.load_dataset("videofolder", data_dir=DATA)`` reads it too. Optional columns: ``text``;
+``states_file_name``, a safetensors file with what SLUL says of the clip (``states`` (n, d), ``context`` (d,), ``spans`` (n, 2) frames); and
+``framing``, [x, y, width]: the place in shoulder widths that is in the middle of the video, and how many its width shows. Without it, the
+video shows what the control images show.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from signer_lib.errors import SignerError
+from signer_lib.pose import SIGNER70
+from signer_lib.pose.formats import read_poses
+from signer_lib.render.framing import Framing
+from signer_lib.render.renderer.conditioning import Signed
+from signer_lib.render.renderer.pipeline import held
+from signer_lib.render.video import read_video
+
+METADATA = "metadata.jsonl"
+NEEDED = ("file_name", "poses_file_name", "style", "signer")
+
+
+@dataclass
+class Clip:
+    """frames (T, H, W, 3) uint8 RGB, xyz (T, 70, 3) signer70 joints, NaN where missing; ``signed`` is None where nothing is known."""
+
+    name: str
+    frames: np.ndarray
+    xyz: np.ndarray
+    style: str
+    signer: str
+    text: str = ""
+    signed: Signed | None = None
+
+
+def read_rows(folder: Path) -> list[dict]:
+    """The lines of a split's ``metadata.jsonl``. Raises ``SignerError`` naming file and line."""
+    path = Path(folder) / METADATA
+    if not path.is_file():
+        raise SignerError(f"there is no {path}: one line a clip, with {', '.join(NEEDED)}")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            raise SignerError(f"{path}, line {number} is no JSON") from None
+        if missing := [key for key in NEEDED if not isinstance(row, dict) or not isinstance(row.get(key), str)]:
+            raise SignerError(f"{path}, line {number} has no {missing[0]}")
+        rows.append(row)
+    if not rows:
+        raise SignerError(f"{path} names no clips")
+    return rows
+
+
+def read_clips(folder: Path | str, size: int) -> Iterator[Clip]:
+    """The clips of one split, one by one, their frames ``size`` pixels a side. Raises ``SignerError`` naming what is missing or does not fit."""
+    folder = Path(folder)
+    for row in read_rows(folder):
+        frames = read_video(folder / row["file_name"])
+        poses = next(iter(read_poses(folder / row["poses_file_name"]).values()))
+        if poses.skeleton != SIGNER70:
+            raise SignerError(f"{folder / row['poses_file_name']} is not in the skeleton {SIGNER70.name}: convert it with signer_lib.pose.formats")
+        if len(poses) != len(frames):
+            raise SignerError(f"{row['file_name']} in {folder} has {len(frames)} frames, but {len(poses)} poses: bring them to one frame rate")
+        framing = Framing() if row.get("framing") is None else Framing(tuple(row["framing"][:2]), row["framing"][2])
+        signed = _signed(folder / row["states_file_name"]) if row.get("states_file_name") else None
+        yield Clip(row["file_name"], framed(frames, framing, size), held(poses.xyz), row["style"], row["signer"], row.get("text") or "", signed)
+
+
+def framed(frames: list[np.ndarray] | np.ndarray, framing: Framing, size: int) -> np.ndarray:
+    """Frames (H, W, 3) whose width shows ``framing.width`` shoulder widths around its centre -> (T, size, size, 3) as the control images see it.
+
+    What the video does not show is black.
+    """
+    height, width = frames[0].shape[:2]
+    seen = Framing()
+    unit, half = width / framing.width, seen.width / 2
+    x, y = width / 2 + (seen.centre[0] - framing.centre[0]) * unit, height / 2 - (seen.centre[1] - framing.centre[1]) * unit
+    box = tuple(round(value, 6) for value in (x - half * unit, y - half * unit, x + half * unit, y + half * unit))
+    if box == (0, 0, width, height):
+        way = Image.Resampling.BOX if width > size else Image.Resampling.BICUBIC
+        resize = lambda picture: picture if width == size else picture.resize((size, size), way)
+    else:
+        resize = lambda picture: picture.transform((size, size), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
+    return np.stack([np.asarray(resize(Image.fromarray(frame))) for frame in frames])
+
+
+def _signed(path: Path) -> Signed:
+    try:
+        tensors = load_file(path)
+        return Signed(tensors["states"].float(), tensors["context"].float(), tensors.get("spans"))
+    except (SafetensorError, OSError, KeyError) as error:
+        raise SignerError(f"{path} holds no states and context of SLUL ({(str(error) or type(error).__name__).splitlines()[0][:120]})") from None
