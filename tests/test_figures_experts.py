@@ -323,6 +323,8 @@ def test_what_stands_still_is_named_as_nearest_and_no_name_touches_another():
 def test_ablations_show_each_seed_and_the_whole_models_mean():
     rows = {"whole": {"bleu4": [36.0, 38.0]}, "one expert": {"bleu4": [30.0, 31.0, 35.0]}}
     axis = tables.plot_ablations(rows, "bleu4")
+    shared = Figure().subplots(1, 2, sharey=True)
+    assert all(tables.plot_ablations(rows, "bleu4", each).yaxis_inverted() for each in shared) and shared[0].yaxis_inverted(), "the whole is on top"
     assert axis.lines[0].get_xdata()[0] == 37 and axis.lines[2].get_xdata()[0] == 32
     assert [dots.get_offsets()[:, 0].tolist() for dots in axis.collections] == [[36, 38], [30, 31, 35]]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["whole", "one expert"] and "BLEU-4" in axis.get_xlabel()

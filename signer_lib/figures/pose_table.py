@@ -132,7 +132,7 @@ def plot_ablations(rows: Mapping[str, Mapping[str, Sequence[float]]], metric: st
         axis.plot([middle, middle], [at - 0.3, at + 0.3], color=colour, linewidth=3)
         axis.scatter(row[metric], np.full(len(row[metric]), at), s=26, color=colour, edgecolor="black", linewidth=0.5, zorder=3)
     axis.set_yticks(range(len(rows)), rows)
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.5, -0.5)              # not invert_yaxis, which turns axes that are shared once for each of them
     axis.set_xlabel(MEASURES.get(metric, metric))
     axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.grid(color=SHADE, axis="x")
