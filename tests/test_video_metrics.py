@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from signer_lib.errors import SignerError
-from signer_lib.metrics.video import IDENTICAL, MARGIN, flicker, flicker_ratio, hand_boxes, hand_ssim, psnr, ssim_maps, video_scores
+from signer_lib.metrics.video import IDENTICAL, MARGIN, flicker, flicker_ratio, hand_boxes, hand_ssim, mean_scores, psnr, ssim_maps, video_scores
 from signer_lib.pose import SIGNER70
 from signer_lib.render import draw_frame
 from standing import AT, pose
@@ -105,3 +105,15 @@ def test_what_cannot_be_measured_is_refused(frames, xyz, change, words):
     produced, reference, poses = change(frames, xyz)
     with pytest.raises(SignerError, match=words):
         video_scores(produced, reference, poses)
+
+
+def test_means_over_clips_count_frames_and_pass_over_what_a_clip_lacks(frames, xyz):
+    long, short = (noisy(frames, 5.0)[0], frames, xyz), (noisy(frames[:1], 10.0)[0], frames[:1], None)
+    one, other = video_scores(*long), video_scores(*short)
+    means = mean_scores(iter([long, short]))
+    for name in ("psnr", "ssim"):
+        assert means[name] == pytest.approx((4 * one[name] + other[name]) / 5)
+    assert means["hand_ssim"] == one["hand_ssim"] and means["flicker_ratio"] == one["flicker_ratio"] and means["count"] == 5
+    assert mean_scores([short])["hand_ssim"] is None
+    with pytest.raises(SignerError, match="no clips"):
+        mean_scores([])

@@ -5,6 +5,7 @@ Frames are (T, H, W, 3) uint8 RGB, the same T, H and W on both sides: frame t is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 
 import numpy as np
@@ -104,6 +105,21 @@ def video_scores(produced: np.ndarray, reference: np.ndarray, xyz: np.ndarray | 
         "count": len(reference),
         "signature": _signature(width, height),
     }
+
+
+def mean_scores(clips: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> dict[str, float | None]:
+    """The means of ``video_scores`` over clips (produced, reference, xyz), each counted by its frames; None where no clip has a value.
+
+    ``SignerError`` if there are no clips.
+    """
+    rows = [video_scores(*clip) for clip in clips]
+    if not rows:
+        raise SignerError("there are no clips to score")
+    means = {}
+    for name in ("ssim", "psnr", "hand_ssim", "flicker_ratio"):
+        known = [row for row in rows if row[name] is not None]
+        means[name] = float(np.average([row[name] for row in known], weights=[row["count"] for row in known])) if known else None
+    return means | {"count": sum(row["count"] for row in rows)}
 
 
 def _signature(width: int, height: int) -> str:

@@ -1,0 +1,134 @@
+"""The diffusion renderer in pictures: rows of frames, channels of a control image, where a pixel pulls the joints, videos over time, seams. [ours]
+
+Every drawing function takes data and an axis, and returns the axis; without an axis it makes a new figure (``axis.figure``). What
+fills several panels of its own returns the figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from signer_lib.errors import SignerError
+from signer_lib.figures.axis import axis_of
+from signer_lib.figures.text import COLOURS, CYCLE, DASHES, MARKERS, SHADE
+from signer_lib.render.control import CHANNELS
+from signer_lib.render.framing import Framing
+
+LONGEST = 0.17                           # of a picture's side: the longest arrow
+
+
+def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequence[str] = (), *, inches: float = 1.3) -> Figure:
+    """Named rows of pictures at one scale, their names at the left, ``columns`` over them; None leaves a place empty.
+
+    A picture is (H, W, 3) uint8, or (H, W) in 0..1: dark where it is 0. ``inches``: its side on paper.
+    """
+    width = max((len(row) for row in rows.values()), default=0)
+    if not width or columns and len(columns) != width:
+        raise SignerError(f"{len(rows)} rows of {width} pictures do not fit {len(columns)} names: give pictures, and a name for each column")
+    beside = 0.085 * max(len(line) for name in rows for line in name.split("\n")) + 0.1
+    figure = Figure(figsize=(inches * width + beside, (inches + 0.04) * len(rows) + (0.3 if columns else 0)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for axes, (name, row) in zip(figure.subplots(len(rows), width, squeeze=False), rows.items()):
+        for axis, picture in zip(axes, [*row, *[None] * (width - len(row))]):
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            if picture is not None:
+                axis.imshow(picture, cmap=COLOURS if np.ndim(picture) == 2 else None, vmin=0, vmax=1, interpolation="nearest")
+        axes[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    for axis, name in zip(figure.axes, columns):
+        axis.set_title(name, fontsize=9)
+    return figure
+
+
+def plot_channels(control: np.ndarray, columns: int = 7) -> Figure:
+    """Every channel (19, H, W) of a control image, 0 dark and 1 light, under its name."""
+    if np.ndim(control) != 3 or len(control) != len(CHANNELS):
+        raise SignerError(f"a control image has {len(CHANNELS)} channels (channels, height, width), not {np.shape(control)}")
+    rows = -(-len(CHANNELS) // columns)
+    figure = Figure(figsize=(1.35 * columns, 1.55 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, name, channel in zip(axes, CHANNELS, control):
+        axis.imshow(channel, cmap=COLOURS, vmin=0, vmax=1, interpolation="nearest")
+        axis.set_title(name.replace("_", " "), fontsize=9)
+    for axis in axes:
+        axis.set_axis_off()
+    return figure
+
+
+def plot_pull(picture: np.ndarray, xyz: np.ndarray, pull: np.ndarray, pixel: tuple[int, int] | None = None, axis: Axes | None = None, *,
+              around: float | None = None, framing: Framing = Framing()) -> Axes:
+    """Arrows on a picture (S, S, 3): the way ``pull`` (J, 3) in which each joint xyz (J, 3) is pulled, the longest ``LONGEST`` of what is shown.
+
+    pixel  (column, row) that pulls, outlined.    around  pixels a side that are shown around it; None: all.
+    """
+    xyz, pull, side = np.asarray(xyz, float), np.asarray(pull, float), len(picture)
+    if xyz.shape != pull.shape or xyz.shape[-1:] != (3,):
+        raise SignerError(f"each joint needs one arrow: joints {xyz.shape}, arrows {pull.shape}")
+    axis = axis_of(axis, 4.2, 4.2)
+    axis.imshow(picture, interpolation="nearest")
+    at, way = framing.to_pixels(xyz, side) - 0.5, pull[:, :2] * (1, -1)             # imshow puts the middle of the first pixel at 0
+    length = np.linalg.norm(way, axis=1)
+    longest = length.max()
+    if longest > 0:
+        pulled, shown = length > 0.02 * longest, around or side
+        scale = LONGEST * shown / longest
+        axis.quiver(*at[pulled].T, *way[pulled].T * scale, angles="xy", scale_units="xy", scale=1, color=CYCLE[1], edgecolor="black", linewidth=0.6,
+                    width=0.011, zorder=3)
+        axis.plot(*at[pulled].T, "o", color="white", markeredgecolor="black", markersize=3.5, zorder=4)
+    if pixel is not None:
+        column, row = pixel
+        axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="white", linewidth=2.2, zorder=2))
+        if around is not None:
+            axis.set(xlim=(column - around / 2, column + around / 2), ylim=(row + around / 2, row - around / 2))
+    axis.set(xticks=[], yticks=[])
+    return axis
+
+
+def plot_slices(videos: Mapping[str, np.ndarray], row: int, *, zoom: tuple[int, int] | None = None) -> Figure:
+    """One line of pixels of videos (T, H, W, 3) over time: the columns across, frames downwards. What stands still is a straight stripe there, and
+    what flickers is a torn one. ``zoom``: the first and last-but-one column that are shown."""
+    if not videos or any(np.ndim(frames) != 4 or not 0 <= row < np.shape(frames)[1] for frames in videos.values()):
+        raise SignerError(f"there is no line {row} in all of these videos: give (T, H, W, 3) frames")
+    start, stop = zoom or (0, np.shape(next(iter(videos.values())))[2])
+    figure = Figure(figsize=(2.5 * len(videos) + 0.4, 3.0), layout="constrained")
+    for axis, (name, frames) in zip(figure.subplots(1, len(videos), squeeze=False)[0], videos.items()):
+        axis.imshow(frames[:, row, start:stop], extent=(start, stop, len(frames), 0), aspect="auto", interpolation="nearest")
+        axis.set(title=name, xlabel="column (pixels)")
+        axis.title.set_fontsize(9)
+    figure.axes[0].set_ylabel("frame")
+    return figure
+
+
+def plot_changes(changes: Mapping[str, np.ndarray], seams: Sequence[int] = (), axis: Axes | None = None) -> Axes:
+    """How much each frame of videos differs from the one before, values (T - 1,) in levels of 255; dotted lines where a new window begins."""
+    axis = axis_of(axis, 9, 2.8)
+    for k, (name, values) in enumerate(changes.items()):
+        axis.plot(np.arange(1, len(values) + 1), values, color=CYCLE[k % len(CYCLE)], linestyle=DASHES[k % len(DASHES)], linewidth=1.8,
+                  marker=MARKERS[k % len(MARKERS)], markersize=3, label=name)
+    for seam in seams:
+        axis.axvline(seam, color="black", linestyle=":", linewidth=1, zorder=0)
+    axis.set(xlabel="frame", ylabel="change from the frame before\n(levels of 255)")
+    axis.grid(color=SHADE)
+    axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return axis
+
+
+def plot_steps(steps: Sequence[int], scores: Mapping[str, Sequence[float]], axis: Axes | None = None, *, label: str,
+               limits: Mapping[str, float] | None = None) -> Axes:
+    """Scores of renderers over the number of steps, an axis in powers of two; ``limits``: named lines across, such as a ceiling."""
+    axis = axis_of(axis, 5.4, 3.0)
+    for k, (name, values) in enumerate(scores.items()):
+        axis.plot(steps[:len(values)], values, color=CYCLE[k], linestyle=DASHES[k], marker=MARKERS[k], linewidth=1.8, label=name)
+    for k, (name, value) in enumerate((limits or {}).items()):
+        axis.axhline(value, color="black", linestyle=DASHES[k + 1], linewidth=1.2, label=name)
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(steps, steps)
+    axis.set(xlabel="steps", ylabel=label)
+    axis.grid(color=SHADE)
+    axis.legend(fontsize=8)
+    return axis
