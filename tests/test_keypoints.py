@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torchmetrics.image.fid import FrechetInceptionDistance
 from typer.testing import CliRunner
 
 from clips import STYLES, small_detector, write_clips
@@ -15,7 +16,7 @@ from signer_lib.metrics.keypoints import KeypointDetector
 from signer_lib.metrics.keypoints_batching import Batches
 from signer_lib.metrics.keypoints_net import HANDS, WHOLE, after, crop_ways, crops, inverse, moved, places
 from signer_lib.metrics.keypoints_training import Training, keypoint_config
-from signer_lib.metrics.pictures import APART, FOUND, TIPS, Frechet, keypoint_errors, signature, tips_apart, tips_found
+from signer_lib.metrics.pictures import APART, TIPS, frechet, keypoint_errors, signature, tips_apart, tips_found
 from signer_lib.pose import SIGNER70
 from signer_lib.render.framing import Framing
 from signer_lib.render.renderer.packing import packed_split
@@ -170,38 +171,57 @@ def test_errors_are_shares_of_the_side():
     assert errors["keypoint_error"] == pytest.approx(0.05 * 42 / 62)
 
 
-def test_fingers_are_countable_where_their_tips_are_apart_and_found():
+def test_fingers_are_countable_where_their_tips_are_apart():
     seen, near = np.ones((1, 70), bool), 100 * APART
-    truth = hand_of(10 + 1.01 * near * np.arange(5))
-    assert tips_apart(truth, seen, 100).tolist() == [[True, False]]        # the right ones lie on one spot
-    assert not tips_apart(hand_of(10 + 0.99 * near * np.arange(5)), seen, 100).any()
-    hidden = seen.copy()
-    hidden[0, TIPS[0, 2]] = False
-    assert not tips_apart(truth, hidden, 100).any()
-    sure, found = np.full((1, 70), 0.9), truth.copy()
-    found[0, TIPS[0, 1], 0] += 99 * FOUND
-    assert tips_found(found, sure, truth, 100)[0, 0]
-    found[0, TIPS[0, 1], 0] += 2 * FOUND
-    assert not tips_found(found, sure, truth, 100)[0, 0]
-    sure[0, TIPS[0, 4]] = 0.4
-    assert not tips_found(truth, sure, truth, 100)[0, 0] and tips_found(truth, sure, truth, 100)[0, 1]
+    assert tips_apart(hand_of(10 + 1.01 * near * np.arange(5)), seen, 100).tolist() == [[True, False]]  # the right ones lie on one spot
+    close = hand_of(10 + np.array([0, 1.01, 2.02, 2.5, 4]) * near)
+    assert not tips_apart(close, seen, 100).any()
+    seen[0, TIPS[0, 3]] = False                                            # what is hidden is in nobody's way
+    assert tips_apart(close, seen, 100)[0, 0]
+    seen[0, TIPS[0, :2]] = False
+    assert not tips_apart(close, seen, 100).any()                          # two are not enough
+
+
+def test_a_tip_is_found_if_it_is_sure_and_itself():
+    seen, sure, near = np.ones((1, 70), bool), np.full((1, 70), 0.9), 100 * APART
+    truth = hand_of(10 + np.array([0, 1.2, 2.4, 6, 20]) * near)
+    assert tips_found(truth, sure, truth, seen, 100)[0, 0]
+
+    def moved_by(finger, part):
+        found = truth.copy()
+        found[0, TIPS[0, finger], 1] += part * near
+        return tips_found(found, sure, truth, seen, 100)[0, 0]
+    assert moved_by(1, 0.59) and not moved_by(1, 0.61)                     # half way to its neighbour
+    assert moved_by(4, 0.99) and not moved_by(4, 1.01)                     # far from all others: APART
+    sure[0, TIPS[0, 2]] = 0.4
+    assert not tips_found(truth, sure, truth, seen, 100)[0, 0]
+    seen[0, TIPS[0, 2]] = False
+    assert tips_found(truth, sure, truth, seen, 100)[0, 0]
 
 
 def test_the_frechet_distance():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 6))
-
-    def distance(other):
-        between = Frechet(6)
-        for part in np.array_split(features, 3):
-            between.add(part, True)
-        between.add(other, False)
-        return between.distance()
-    assert distance(features) == pytest.approx(0, abs=1e-6) and distance(features + 2) == pytest.approx(6 * 4, abs=1e-6)
-    assert distance(3 * features) == pytest.approx(4 * (np.cov(features.T).trace() + (features.mean(0) ** 2).sum()), rel=1e-6)
-    noisy = [distance(features + rng.normal(0, level, features.shape)) for level in (0.3, 1.0, 3.0)]
-    assert 0 < noisy[0] < noisy[1] < noisy[2] and distance(features[:1]) is None
+    features /= features.std(0, ddof=1)
+    assert frechet(features, features) == pytest.approx(0, abs=1e-9) and frechet(features + 2, features) == pytest.approx(6 * 4)
+    assert frechet(3 * features, features) == pytest.approx(4 * (6 + (features.mean(0) ** 2).sum()))
+    assert frechet(features * 7, features[::-1] * 7 + 7) == pytest.approx(6)                           # in deviations
+    noisy = [frechet(features + rng.normal(0, level, features.shape), features) for level in (0.3, 1.0, 3.0)]
+    assert 0 < noisy[0] < noisy[1] < noisy[2] and frechet(features[:1], features) is None
+    few = rng.normal(size=(5, 40))                                         # fewer frames than features
+    assert frechet(few, few) < 1e-6 < frechet(few + rng.normal(0, 0.01, few.shape), few) < 0.1
     assert "detector:abc" in signature("abc") and "no-FID" in signature("abc")
+
+
+def test_the_frechet_distance_is_that_of_torchmetrics():
+    rng = np.random.default_rng(0)
+    one, other, same = rng.normal(size=(300, 5)), rng.normal(0.3, 1, (200, 5)) @ rng.normal(size=(5, 5)), torch.nn.Identity()
+    same.num_features = 5
+    one /= one.std(0, ddof=1)
+    theirs = FrechetInceptionDistance(feature=same).set_dtype(torch.float64)
+    theirs.update(torch.from_numpy(one), real=True)
+    theirs.update(torch.from_numpy(other), real=False)
+    assert frechet(other, one) == pytest.approx(float(theirs.compute()))
 
 
 def test_what_is_before_a_joint_hides_it():

@@ -14,7 +14,7 @@ import numpy as np
 from signer_lib.comparison.renderer_rows import ROWS, Rows
 from signer_lib.errors import SignerError
 from signer_lib.metrics.keypoints import KeypointDetector, Read
-from signer_lib.metrics.pictures import Frechet, keypoint_errors, signature, tips_apart, tips_found
+from signer_lib.metrics.pictures import frechet, keypoint_errors, signature, tips_apart, tips_found
 from signer_lib.metrics.video import video_scores
 from signer_lib.progress import progress
 from signer_lib.render.framing import Framing
@@ -48,7 +48,11 @@ class Truth:
         self.frames, self.xyz, self.size, self.read = frames, xyz, frames.shape[1], detector.read(frames)
         self.pixels, self.visible = Framing().to_pixels(xyz, self.size), visible(xyz)
         self.apart = tips_apart(self.pixels, self.visible, self.size)                                  # (T, 2) hands
-        self.countable = self.apart & tips_found(self.read.pixels, self.read.confidence, self.pixels, self.size)
+        self.countable = self.apart & self.found(self.read)
+
+    def found(self, read: Read) -> np.ndarray:
+        """(T, 2) hands all visible tips of which are found in what was read."""
+        return tips_found(read.pixels, read.confidence, self.pixels, self.visible, self.size)
 
 
 def score(rows: Rows, detector: KeypointDetector) -> dict:
@@ -58,16 +62,16 @@ def score(rows: Rows, detector: KeypointDetector) -> dict:
     ssim, psnr (dB), hand_ssim, flicker_ratio   of ``metrics.video``, against the reference.
     hand_ssim_of_ceiling                        hand_ssim by that of the autoencoder.
     keypoint_error, body_, hands_, face_error   shares of the picture's side, of visible joints.
-    fingers_countable                           share of the hands whose five tips the detector finds in the reference too.
+    fingers_countable                           share of the hands whose visible tips the detector finds in the reference too.
     style_accuracy, signer_accuracy             share of frames that show what was asked for; None where the detector does not know the name.
     frechet                                     of the detector's features, to the reference's.
-    hands: how many have all tips visible and apart, and how many of these the detector finds in the reference. speed: the renderer's
+    hands: how many show tips that are apart, and of how many of these the detector finds all tips in the reference. speed: the renderer's
     seconds_per_frame (median over clips, after one to warm up) and peak_memory_mb of the process that has rendered one clip.
     """
     rows.rendered(0)
     memory = peak_memory()                      # before the mapped training frames count as memory too
     rows.seconds.clear()
-    means, spread, hands = defaultdict(Means), {}, {"apart": 0, "countable": 0}
+    means, features, hands = defaultdict(Means), defaultdict(list), {"apart": 0, "countable": 0}
     clips, signatures = rows.clips.clips, set()
     for k in progress(range(len(clips)), "clips"):
         truth = Truth(*rows.truth(k), detector)
@@ -81,9 +85,8 @@ def score(rows: Rows, detector: KeypointDetector) -> dict:
             signatures.add(video["signature"])
             for measure in VIDEO:
                 means[name].add(measure, video[measure], len(frames))
-            spread.setdefault(name, Frechet(read.features.shape[1])).add(truth.read.features, True)
-            spread[name].add(read.features, False)
-    table = {name: {"kind": kind} | dict.fromkeys(MEASURES) | means[name].all() | {"frechet": spread[name].distance()}
+            features[name].append((read.features, truth.read.features))
+    table = {name: {"kind": kind} | dict.fromkeys(MEASURES) | means[name].all() | {"frechet": frechet(*map(np.concatenate, zip(*features[name])))}
              for name, kind in ROWS.items() if name in means}
     best = table["autoencoder"]["hand_ssim"]
     for row in table.values():
@@ -97,7 +100,7 @@ def _measures(read: Read, truth: Truth, asked: tuple[str, str], known: dict) -> 
     """(measure, value, how much it counts) of what the detector reads in one clip."""
     for measure, value in keypoint_errors(read.pixels, truth.pixels, truth.visible, truth.size).items():
         yield measure, value, len(read.pixels)
-    found = tips_found(read.pixels, read.confidence, truth.pixels, truth.size)[truth.countable]
+    found = truth.found(read)[truth.countable]
     yield "fingers_countable", float(found.mean()) if len(found) else None, len(found)
     for kind, name, numbers in (("style", asked[0], read.style), ("signer", asked[1], read.signer)):
         names = known[f"{kind}s"]

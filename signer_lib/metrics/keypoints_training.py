@@ -20,7 +20,7 @@ from signer_lib.files import filling
 from signer_lib.loop import Loop, learning_rate, precision
 from signer_lib.metrics.keypoints import BATCH, KeypointDetector
 from signer_lib.metrics.keypoints_batching import Batch, Batches, Shown
-from signer_lib.metrics.keypoints_net import Maps, places
+from signer_lib.metrics.keypoints_net import WHOLE, Maps, places
 from signer_lib.metrics.pictures import keypoint_errors
 from signer_lib.render.framing import Framing
 from signer_lib.render.renderer.packing import Packed, packed_split
@@ -44,6 +44,7 @@ class KeypointConfig:
     clip: float
     blur: float
     weight_hidden: float
+    weight_middle: float
     weight_place: float
     weight_seen: float
     weight_names: float
@@ -64,7 +65,8 @@ class KeypointConfig:
         for key in ("size", "patch", "steps", "batch_size", "learning_rate", "clip", "blur", "score_steps", "score_frames", "log_steps"):
             if not getattr(self, key) > 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
-        for key in ("warmup_steps", "weight_decay", "weight_hidden", "weight_place", "weight_seen", "weight_names", "shift", "rotate", "colour"):
+        for key in ("warmup_steps", "weight_decay", "weight_hidden", "weight_middle", "weight_place", "weight_seen", "weight_names", "shift",
+                    "rotate", "colour"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
         for key in ("flip", "scale", "coarse"):
@@ -133,8 +135,10 @@ class Training(Loop):
         """Of the whole picture and, as ``hand_...``, of the crops, see ``map_losses``; names: cross-entropy of style and signer."""
         whole, hands, style, signer = self.net(batch.pixels, batch.crops.flatten(0, 1))
         names = F.cross_entropy(style.float(), batch.style) + F.cross_entropy(signer.float(), batch.signer)
-        terms = map_losses(whole, batch.whole, self.config)
-        terms |= {f"hand_{name}": value for name, value in map_losses(hands, Shown(*(x.flatten(0, 1) for x in batch.hands)), self.config).items()}
+        joints = torch.ones(whole.heat.shape[1], device=whole.heat.device)
+        joints[len(WHOLE):] = self.config.weight_middle
+        fingers = map_losses(hands, Shown(*(values.flatten(0, 1) for values in batch.hands)), self.config)
+        terms = map_losses(whole, batch.whole, self.config, joints) | {f"hand_{name}": value for name, value in fingers.items()}
         weights = {name: getattr(self.config, f"weight_{name.removeprefix('hand_')}", 1.0) for name in terms}
         total = sum(weights[name] * value for name, value in terms.items()) + self.config.weight_names * names
         return terms | {"names": names, "total": total}
@@ -167,16 +171,16 @@ class Training(Loop):
         return self.detector.net, self.detector
 
 
-def map_losses(maps: Maps, truth: Shown, config: KeypointConfig) -> dict[str, Tensor]:
+def map_losses(maps: Maps, truth: Shown, config: KeypointConfig, joints: Tensor | float = 1.0) -> dict[str, Tensor]:
     """heat: cross-entropy of each map with a bell over the joint; place: how many cells the soft-argmax is off; seen: cross-entropy.
 
-    A hidden joint counts ``weight_hidden``, one outside the picture not at all.
+    A hidden joint counts ``weight_hidden``, one outside the picture not at all; ``joints`` (J,): how much each counts beside.
     """
     heat = maps.heat.float()
     cells = truth.places * heat.shape[-1]                                                   # (B, J, 2)
     line = torch.arange(heat.shape[-1], device=heat.device) + 0.5
     bell = torch.softmax(-(line - cells[..., None]).square() / (2 * config.blur ** 2), -1)  # (B, J, 2, w): of x and of y
-    counts = truth.inside * torch.where(truth.seen, 1.0, config.weight_hidden)
+    counts = truth.inside * torch.where(truth.seen, 1.0, config.weight_hidden) * joints
     mean = lambda values: (values * counts).sum() / counts.sum().clamp(min=1)
     return {"heat": mean(-((heat @ bell[:, :, 0, :, None])[..., 0] * bell[:, :, 1]).sum(-1)),
             "place": mean((places(heat) * heat.shape[-1] - cells).square().sum(-1).add(1e-6).sqrt()),

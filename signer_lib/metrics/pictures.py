@@ -7,12 +7,7 @@ reference frames themselves.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import numpy as np
-import torch
-from torch import nn
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from signer_lib.pose import SIGNER70
 from signer_lib.pose.skeleton import FINGERS
@@ -20,8 +15,9 @@ from signer_lib.pose.skeleton import FINGERS
 PARTS = {"body": ("body",), "hands": ("left_hand", "right_hand"), "face": ("face",)}
 TIPS = np.array([[SIGNER70.index(f"{side}_hand_{finger}_tip") for finger in FINGERS] for side in "lr"])
 APART = 0.024           # of the picture's side: tips that are at least so far from each other can be told apart (a finger is 0.018 wide)
-FOUND = APART / 2       # a tip that is found nearer than this to its true place is nearer to it than to any other tip's
+TIPS_SEEN = 3           # tips that a hand must show, or there is nothing to count
 SURE = 0.5              # confidence with which a joint counts as found
+SMALL = 1e-3            # of a feature's deviation: below it, the feature says nothing
 LEAST = 2               # frames that a covariance needs
 
 
@@ -37,43 +33,50 @@ def keypoint_errors(found: np.ndarray, truth: np.ndarray, counts: np.ndarray, si
 
 
 def tips_apart(truth: np.ndarray, visible: np.ndarray, size: int) -> np.ndarray:
-    """truth (T, 70, 2) pixels, visible (T, 70) -> (T, 2): hands (left, right) whose five tips are seen, ``APART`` or more from each other."""
-    tips = truth[:, TIPS]                                                                              # (T, 2, 5, 2)
-    between = np.linalg.norm(tips[:, :, :, None] - tips[:, :, None], axis=-1) / size + np.eye(len(FINGERS))
-    return visible[:, TIPS].all(-1) & (between.min((-1, -2)) >= APART)
+    """truth (T, 70, 2) pixels, visible (T, 70) -> (T, 2): hands (left, right) of which ``TIPS_SEEN`` tips or more are seen, all ``APART``."""
+    return (visible[:, TIPS].sum(-1) >= TIPS_SEEN) & (_to_another(truth, visible, size).min(-1) >= APART)
 
 
-def tips_found(found: np.ndarray, confidence: np.ndarray, truth: np.ndarray, size: int) -> np.ndarray:
-    """found, truth (T, 70, 2) pixels, confidence (T, 70) -> (T, 2): hands all five tips of which are found, surely and within ``FOUND``."""
-    near = np.linalg.norm(found - truth, axis=-1)[:, TIPS] / size < FOUND
-    return (near & (confidence[:, TIPS] > SURE)).all(-1)
+def tips_found(found: np.ndarray, confidence: np.ndarray, truth: np.ndarray, visible: np.ndarray, size: int) -> np.ndarray:
+    """found, truth (T, 70, 2) pixels, confidence, visible (T, 70) -> (T, 2): hands every visible tip of which is found, surely and as itself.
 
-
-class Frechet:
-    """The Fréchet distance between two sets of features (N, D), given in parts: as far as their means and covariances tell.
-
-    Of this detector's own features: it is no FID or FVD of others and cannot be compared with any.
+    As itself: within half the distance from its true place to the nearest other tip's, and within ``APART``. So no two are found as one.
     """
+    off = np.linalg.norm(found - truth, axis=-1)[:, TIPS] / size
+    itself = off < np.minimum(_to_another(truth, visible, size) / 2, APART)
+    return ((itself & (confidence[:, TIPS] > SURE)) | ~visible[:, TIPS]).all(-1)
 
-    def __init__(self, features: int):
-        same = nn.Identity()
-        same.num_features = features
-        self.metric = FrechetInceptionDistance(feature=same).set_dtype(torch.float64)
 
-    def add(self, features: np.ndarray, real: bool) -> None:
-        self.metric.update(torch.from_numpy(features).double(), real=real)
+def _to_another(truth: np.ndarray, visible: np.ndarray, size: int) -> np.ndarray:
+    """(T, 2, 5) how far each visible tip is from the nearest other visible one of its hand, shares of the side; infinite where there is none."""
+    tips, seen = truth[:, TIPS], visible[:, TIPS]
+    between = np.linalg.norm(tips[:, :, :, None] - tips[:, :, None], axis=-1) / size
+    return np.where(seen[..., None] & seen[..., None, :] & ~np.eye(len(FINGERS), dtype=bool), between, np.inf).min(-1)
 
-    def distance(self) -> float | None:
-        """None below ``LEAST`` frames on one side."""
-        if min(self.metric.real_features_num_samples, self.metric.fake_features_num_samples) < LEAST:
-            return None
-        return max(0.0, float(self.metric.compute()))
+
+def frechet(features: np.ndarray, reference: np.ndarray) -> float | None:
+    """The Fréchet distance between two sets of features (N, D) and (M, D), by their means and covariances; None below ``LEAST`` frames.
+
+    Each feature is told in deviations that it has in the reference, so that 1 is as far as one feature that is one deviation off.
+    Of this detector's own features: it is no FID or FVD of others and cannot be compared with any. torchmetrics' own takes the roots of
+    eigenvalues that are 0 but for rounding, which with fewer frames than features is more than the distance.
+    """
+    if min(len(features), len(reference)) < LEAST:
+        return None
+    roots, means, unit = [], [], np.maximum(reference.std(0, dtype=float, ddof=1), SMALL)
+    for rows in (features / unit, reference / unit):
+        values, ways = np.linalg.eigh(np.cov(rows.T))
+        roots.append(ways * np.sqrt(values.clip(0)) @ ways.T)
+        means.append(rows.mean(0))
+    shared = np.linalg.svd(roots[0] @ roots[1], compute_uv=False).sum()
+    apart = (roots[0] ** 2).sum() + (roots[1] ** 2).sum() - 2 * shared
+    return float(((means[0] - means[1]) ** 2).sum() + max(0.0, apart))
 
 
 def signature(detector: str) -> str:
     """What made the numbers; ``detector``: its fingerprint."""
     return " + ".join([
         f"KEYPOINTS|detector:{detector}|error:euclidean/side|joints:visible",
-        f"FINGERS|tips:visible,apart>={APART:g}|found:<{FOUND:g},confidence>{SURE:g}|of:found-in-reference",
-        f"FRECHET|features:detector,pooled-deepest|no-FID-or-FVD-of-others|torchmetrics:{version('torchmetrics')}",
+        f"FINGERS|tips:visible,{TIPS_SEEN}+,apart>={APART:g}|found:<half-way-to-another,<{APART:g},confidence>{SURE:g}|of:found-in-reference",
+        "FRECHET|features:detector,deepest-mean,whole+hands,by-deviation|no-FID-or-FVD-of-others",
     ])
