@@ -91,7 +91,8 @@ class Rows:
         (_, xyz), (style, signer) = self.truth(k), self.asked(k)
         start = time.perf_counter()
         poses, signed = PoseSequence(xyz, FPS), self.clips.signed[k]
-        frames = self.renderer(poses, signed=signed, style=style, signer=signer, steps=self.steps, seed=self.seed).frames
+        frames = self.renderer(poses, signed=signed, style=style, signer=signer, steps=self.steps, seed=self.seed,
+                               body=self.clips.clips[k]["body"]).frames
         self.seconds.append((time.perf_counter() - start) / len(frames))
         return frames
 

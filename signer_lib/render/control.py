@@ -77,7 +77,7 @@ def _limbs() -> list[Limb]:
     limbs += _line("trunk", [on_neck(0.0), on_neck(0.75)], (0.13, 0.12)) + _line("head", [on_neck(0.905), on_neck(1.34)], (0.20, 0.235))
     for side, name in (("r", "right"), ("l", "left")):
         flank = {"neck": 0.6, f"{side}_shoulder": 0.4}
-        limbs += _line("trunk", [solid(flank, 0.3), solid(flank, 2.0)], (0.28, 0.28))
+        limbs += _line("trunk", [solid(flank, down) for down in (0.3, 0.9, 1.5)], (0.28, 0.28, 0.28))
         limbs += _line(f"{name}_arm", [f"{side}_{part}" for part in ("shoulder", "elbow", "wrist")], (0.13, 0.10, 0.062))
         hand = [f"{side}_hand_{part}" for part in HAND_JOINTS]
         for base, radius in zip(hand[1::4], PALM_RADII):
@@ -119,7 +119,8 @@ def _shapes(device: torch.device, dtype: torch.dtype) -> Shapes:
                   torch.tensor([LAYERS.index(limb.layer) for limb in LIMBS], device=device))
 
 
-def control_image(xyz: Tensor, size: int = 256, framing: Framing = Framing(), edge: float = EDGE, dtype: torch.dtype | None = None) -> Tensor:
+def control_image(xyz: Tensor, size: int = 256, framing: Framing = Framing(), edge: float = EDGE, dtype: torch.dtype | None = None,
+                  radii: Tensor | None = None) -> Tensor:
     """The control images of poses.
 
     xyz      (..., 70, 3) signer70 joints, shoulder widths; NaN where missing. A limb with a missing joint is left out, and its joints get
@@ -127,24 +128,34 @@ def control_image(xyz: Tensor, size: int = 256, framing: Framing = Framing(), ed
     size     pixels a side, 8 or more.
     edge     half the width of the soft edge, shoulder widths, 0 or more: a wider one lets a gradient reach farther.
     dtype    of the images; left out, that of ``xyz``. The geometry is computed in float32 at least.
+    radii    (..., 2, L) how thick ``LIMBS`` are at their ends, shoulder widths, of all poses or of each, see ``render.flesh``; None: of nobody
+             in particular. There is a gradient to them too.
     returns  (..., 19, size, size) in 0..1, the channels as in ``CHANNELS``.
-    Raises ``SignerError`` for another shape, a size below 8 or a negative edge.
+    Raises ``SignerError`` for another shape, a size below 8, a negative edge, or radii of other limbs.
     """
     if xyz.shape[-2:] != (len(SIGNER70), 3) or not xyz.is_floating_point():
         raise SignerError(f"control images are made from floating-point joints (..., {len(SIGNER70)}, 3), not {tuple(xyz.shape)} {xyz.dtype}")
     if size < TILE or edge < 0:
         raise SignerError(f"a control image has {TILE} pixels a side or more and an edge of 0 or more, not {size} and {edge:g}")
     frames = xyz.reshape(-1, *xyz.shape[-2:]).to(torch.promote_types(xyz.dtype, torch.float32))
-    draw = lambda part: _draw(part, size, framing, edge).to(dtype or xyz.dtype)
-    parts = frames.split(max(1, AT_ONCE // size ** 2))
-    again = torch.is_grad_enabled() and xyz.requires_grad and len(parts) > 1     # each part is computed anew for its gradient: time for memory
+    radii = _shapes(frames.device, frames.dtype).radii if radii is None else radii.to(frames)
+    if radii.shape[-2:] != (2, len(LIMBS)):
+        raise SignerError(f"radii are told for both ends of {len(LIMBS)} limbs, (..., 2, {len(LIMBS)}), not {tuple(radii.shape)}")
+    radii = radii.expand(*xyz.shape[:-2], 2, len(LIMBS)).reshape(-1, 2, len(LIMBS))
+    draw = lambda part, thick: _draw(part, thick, size, framing, edge).to(dtype or xyz.dtype)
+    parts = [rows.split(max(1, AT_ONCE // size ** 2)) for rows in (frames, radii)]
+    # each part is computed anew for its gradient: time for memory
+    again = torch.is_grad_enabled() and (xyz.requires_grad or radii.requires_grad) and len(parts[0]) > 1
     with torch.autocast(xyz.device.type, enabled=False):
-        images = torch.cat([checkpoint(draw, part, use_reentrant=False) if again else draw(part) for part in parts])
+        images = torch.cat([checkpoint(draw, *part, use_reentrant=False) if again else draw(*part) for part in zip(*parts)])
     return images.reshape(*xyz.shape[:-2], *images.shape[1:])
 
 
-def _draw(xyz: Tensor, size: int, framing: Framing, edge: float) -> Tensor:
-    """Joints (F, J, 3) -> (F, C, size, size). F frames, L limbs, N tiles a side, n limbs in tiles, g layers in tiles, P pixels of a tile."""
+def _draw(xyz: Tensor, radii: Tensor, size: int, framing: Framing, edge: float) -> Tensor:
+    """Joints (F, J, 3), radii (F, 2, L) -> (F, C, size, size).
+
+    F frames, L limbs, N tiles a side, n limbs in tiles, g layers in tiles, P pixels of a tile.
+    """
     shapes, pixel, N = _shapes(xyz.device, xyz.dtype), framing.width / size, -(-size // TILE)
     soft = (edge ** 2 + pixel ** 2 / 2.4) ** 0.5          # the edge's variance is soft^2 / 5, a pixel's pixel^2 / 12: so all sizes agree
     known = xyz.isfinite().all(-1)
@@ -154,10 +165,11 @@ def _draw(xyz: Tensor, size: int, framing: Framing, edge: float) -> Tensor:
     corner = framing.to_world(np.zeros(2), size)
     ahead = (torch.arange(N * TILE, device=xyz.device, dtype=xyz.dtype) + 0.5).view(N, TILE) * pixel
     across, down = corner[0] + ahead, corner[1] - ahead                                                # (N, TILE) the pixels' x and y
-    frame, tile, limb = _reached(ends.detach(), whole, across.mean(1), down.mean(1), shapes.radii.amax(0) + soft + TILE * pixel * 0.7072)
+    reach = radii.detach().amax(1) + soft + TILE * pixel * 0.7072
+    frame, tile, limb = _reached(ends.detach(), whole, across.mean(1), down.mean(1), reach)
     x = across[tile % N, None].expand(-1, TILE, -1).flatten(1)
     y = down[tile // N, :, None].expand(-1, -1, TILE).flatten(1)
-    covers, z = _capsule(x, y, ends[:, frame, limb], shapes.radii[:, limb], soft)
+    covers, z = _capsule(x, y, ends[:, frame, limb], radii[frame, :, limb].T, soft)
 
     cell = frame * N ** 2 + tile
     key, member = torch.unique_consecutive(cell * len(LAYERS) + shapes.layer[limb], return_inverse=True)
@@ -173,12 +185,12 @@ def _draw(xyz: Tensor, size: int, framing: Framing, edge: float) -> Tensor:
 
 
 def _reached(ends: Tensor, whole: Tensor, x: Tensor, y: Tensor, reach: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Which limbs come within ``reach`` (L,) of the middles x, y (N,) of tiles: frames, tiles and limbs (n,), sorted in this order."""
+    """Which limbs come within ``reach`` (F, L) of the middles x, y (N,) of tiles: frames, tiles and limbs (n,), sorted in this order."""
     start, way = ends[0][:, None, None], (ends[1] - ends[0])[:, None, None]                            # (F, 1, 1, L, 3)
     from_x, from_y = x[:, None] - start[..., 0], y[:, None, None] - start[..., 1]
     part = ((from_x * way[..., 0] + from_y * way[..., 1]) / way[..., :2].square().sum(-1).clamp(min=1e-12)).clamp(0, 1)
     squared = (from_x - part * way[..., 0]).square() + (from_y - part * way[..., 1]).square()          # (F, N, N, L)
-    return ((squared < reach ** 2) & whole[:, None, None]).flatten(1, 2).nonzero(as_tuple=True)
+    return ((squared < reach[:, None, None] ** 2) & whole[:, None, None]).flatten(1, 2).nonzero(as_tuple=True)
 
 
 def _capsule(x: Tensor, y: Tensor, ends: Tensor, radii: Tensor, soft: float) -> tuple[Tensor, Tensor]:

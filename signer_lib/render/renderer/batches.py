@@ -11,6 +11,7 @@ from torch import Tensor
 
 from signer_lib.pose import SIGNER70
 from signer_lib.render.control import control_image
+from signer_lib.render.flesh import flesh
 from signer_lib.render.framing import Framing
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning, meaning_of
 from signer_lib.render.renderer.packing import Packed
@@ -23,11 +24,13 @@ AT_HANDS = 0.75         # share of the parts of pictures that are cut out around
 class Batch(NamedTuple):
     """pixels (B, T, 3, S, S) in -1..1, xyz (B, T, 70, 3), and what is signed, in which style and by whom.
 
+    radii (B, 1, 2, L) of the limbs of each window's body, see ``render.flesh``.
     corner (B, 2) the column and row where the pixels begin in pictures of ``size`` pixels a side, of which they may be a part.
     """
 
     pixels: Tensor
     xyz: Tensor
+    radii: Tensor
     meaning: Meaning | None
     corner: Tensor
     size: int
@@ -35,11 +38,13 @@ class Batch(NamedTuple):
     def part(self, k: int, of: int) -> Batch:
         """Every ``of``-th window from the k-th on."""
         meaning = self.meaning and Meaning(*(value[k::of] for value in self.meaning))
-        return self._replace(pixels=self.pixels[k::of], xyz=self.xyz[k::of], meaning=meaning, corner=self.corner[k::of])
+        rows = {name: getattr(self, name)[k::of] for name in ("pixels", "xyz", "radii", "corner")}
+        return self._replace(**rows, meaning=meaning)
 
     def to(self, device: torch.device) -> Batch:
         meaning = self.meaning and self.meaning.to(device)
-        return self._replace(pixels=self.pixels.to(device), xyz=self.xyz.to(device), meaning=meaning, corner=self.corner.to(device))
+        rows = {name: getattr(self, name).to(device) for name in ("pixels", "xyz", "radii", "corner")}
+        return self._replace(**rows, meaning=meaning)
 
     def control(self) -> Tensor:
         """The control images (B, T, K + 2, S, S), with their place."""
@@ -47,7 +52,7 @@ class Batch(NamedTuple):
         pixel = seen.width / self.size
         aside = (self.corner + (side - self.size) / 2) * self.corner.new_tensor([pixel, -pixel])       # of a part's middle from the whole's
         xyz = torch.cat([self.xyz[..., :2] - aside[:, None, None], self.xyz[..., 2:]], -1)
-        images = control_image(xyz, side, Framing(seen.centre, side * pixel))
+        images = control_image(xyz, side, Framing(seen.centre, side * pixel), radii=self.radii)
         return placed(images, self.corner[:, None].expand(-1, images.shape[1], -1), self.size)
 
 
@@ -102,7 +107,8 @@ class Batches:
             windows = [(self.packed.signed[k], first, first + self.frames) for k, first in chosen]
             style, signer = ([self.numbers[kind][k] for k, _ in chosen] for kind in ("style", "signer"))
             meaning = meaning_of(windows, style, signer, settings.d_state, settings.most)
-        return Batch(pixels, torch.from_numpy(xyz), meaning, torch.tensor(corners, dtype=torch.float32), self.packed.size)
+        radii = torch.stack([flesh(clip["body"]) for clip in clips])[:, None]
+        return Batch(pixels, torch.from_numpy(xyz), radii, meaning, torch.tensor(corners, dtype=torch.float32), self.packed.size)
 
     def _corner(self, xyz: np.ndarray, rng: random.Random) -> tuple[int, int]:
         """The column and row where a part begins: around one of the hands' joints (T, 70, 3), or anywhere."""

@@ -1,7 +1,7 @@
 """Small clips in few files, as a repository can hold them: for each split a lossless video, a table, and the numbers. [ours]
 
     FOLDER/train.mp4      the frames of all clips, one after another, without loss
-    FOLDER/train.jsonl    a line a clip: its name, style, signer and text, how many frames, and how many of SLUL's states (null: none are known)
+    FOLDER/train.jsonl    a line a clip: its name, style, signer, body and text, how many frames, and how many of SLUL's states (null: none are known)
     FOLDER/train.npz      xyz (N, 70, 3) thousandths of a shoulder width, each frame less the one before; states, context, spans of all clips
 
     python -m signer_lib.render.renderer.bundle --data out/clips --out data/clips_nano
@@ -24,7 +24,7 @@ from signer_lib.errors import SignerError, run
 from signer_lib.files import filling
 from signer_lib.render.renderer.conditioning import Signed
 from signer_lib.render.renderer.data import METADATA, Clip, read_clips, read_rows
-from signer_lib.render.renderer.packing import Packed, pack
+from signer_lib.render.renderer.packing import VERSION, Packed, pack
 from signer_lib.render.video import read_video, write_video
 
 GRAIN = 1000            # steps of a joint's place to a shoulder width: finer than a hundredth of a pixel at 64 pixels a side
@@ -56,8 +56,8 @@ def _write(clips: list[Clip], folder: Path, split: str) -> None:
     if blind := [clip.name for clip in clips if not np.isfinite(clip.xyz).all()]:
         raise SignerError(f"{blind[0]} in {split} has a joint that is never seen: a bundle holds whole poses only")
     known = [clip.signed for clip in clips if clip.signed is not None]
-    rows = [{"name": clip.name, "style": clip.style, "signer": clip.signer, "text": clip.text, "frames": len(clip.frames),
-             "states": None if clip.signed is None else len(clip.signed.states)} for clip in clips]
+    rows = [{"name": clip.name, "style": clip.style, "signer": clip.signer, "body": clip.body or clip.signer, "text": clip.text,
+             "frames": len(clip.frames), "states": None if clip.signed is None else len(clip.signed.states)} for clip in clips]
     (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     places = np.concatenate([np.diff(np.rint(clip.xyz * GRAIN), axis=0, prepend=0) for clip in clips]).astype(np.int16)
     d_state = known[0].context.shape[-1] if known else 0
@@ -94,13 +94,13 @@ def read_bundle(folder: Path | str, split: str) -> Iterator[Clip]:
             signed = Signed(torch.from_numpy(states[here]).float(), torch.from_numpy(context[clip]).float(), torch.from_numpy(spans[here]).long())
             clip, gloss = clip + 1, here.stop
         xyz = np.cumsum(places[first:stop], 0, np.int32).astype(np.float32) / GRAIN
-        yield Clip(row["name"], frames[first:stop], xyz, row["style"], row["signer"], row["text"], signed)
+        yield Clip(row["name"], frames[first:stop], xyz, row["style"], row["signer"], row["text"], signed, row["body"])
         first = stop
 
 
 def packed_bundle(folder: Path | str, split: str) -> Packed:
     """A split of a bundle, packed in the cache for ``Batches``; packed anew when a file of it has changed."""
-    folder, content = Path(folder), hashlib.sha256()
+    folder, content = Path(folder), hashlib.sha256(bytes([VERSION]))
     for path in sorted(folder.glob(f"{split}.*")):
         content.update(path.name.encode() + path.read_bytes())
     place = cache_dir() / "clips" / content.hexdigest()[:16]

@@ -5,7 +5,8 @@
     DATA/dev/...
 
 It is the layout of the hub's video folders, so ``datasets.load_dataset("videofolder", data_dir=DATA)`` reads it too. Optional columns: ``text``;
-``states_file_name``, a safetensors file with what SLUL says of the clip (``states`` (n, d), ``context`` (d,), ``spans`` (n, 2) frames); and
+``states_file_name``, a safetensors file with what SLUL says of the clip (``states`` (n, d), ``context`` (d,), ``spans`` (n, 2) frames);
+``body``, whose limbs the control images show, see ``render.flesh``: without it, those of the signer of this name, if they are known; and
 ``framing``, [x, y, width]: the place in shoulder widths that is in the middle of the video, and how many its width shows. Without it, the
 video shows what the control images show.
 """
@@ -45,6 +46,7 @@ class Clip:
     signer: str
     text: str = ""
     signed: Signed | None = None
+    body: str = ""
 
 
 def read_rows(folder: Path) -> list[dict]:
@@ -78,7 +80,8 @@ def read_clips(folder: Path | str, size: int) -> Iterator[Clip]:
             raise SignerError(f"{row['file_name']} in {folder} has {len(frames)} frames, but {len(poses)} poses: bring them to one frame rate")
         framing = Framing() if row.get("framing") is None else Framing(tuple(row["framing"][:2]), row["framing"][2])
         signed = _signed(folder / row["states_file_name"]) if row.get("states_file_name") else None
-        yield Clip(row["file_name"], framed(frames, framing, size), held(poses.xyz), row["style"], row["signer"], row.get("text") or "", signed)
+        yield Clip(row["file_name"], framed(frames, framing, size), held(poses.xyz), row["style"], row["signer"], row.get("text") or "", signed,
+                   row.get("body") or row["signer"])
 
 
 def framed(frames: list[np.ndarray] | np.ndarray, framing: Framing, size: int) -> np.ndarray:

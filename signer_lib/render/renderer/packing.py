@@ -17,9 +17,11 @@ from signer_lib.files import filling
 from signer_lib.render.renderer.conditioning import Signed
 from signer_lib.render.renderer.data import METADATA, Clip, read_clips, read_rows
 
+VERSION = 2             # of what is packed: 2 knows bodies
+
 
 class Packed:
-    """Clips one after another. frames (N, size, size, 3) uint8, mapped; xyz (N, 70, 3); ``clips``: name, first, count, style, signer, text."""
+    """Clips one after another. frames (N, size, size, 3) uint8, mapped; xyz (N, 70, 3); ``clips``: name, first, count, style, signer, body, text."""
 
     def __init__(self, folder: Path | str):
         folder = Path(folder)
@@ -53,7 +55,7 @@ def pack(clips: Iterable[Clip], folder: Path | str) -> Packed:
                     raise SignerError(f"the clip {clip.name} has frames {clip.frames.shape} {clip.frames.dtype}, not {wanted} uint8")
                 file.write(clip.frames.tobytes())
                 content.update(clip.frames.tobytes() + clip.xyz.tobytes() + f"{clip.style} {clip.signer}".encode())
-                told = {"name": clip.name, "style": clip.style, "signer": clip.signer, "text": clip.text}
+                told = {"name": clip.name, "style": clip.style, "signer": clip.signer, "body": clip.body or clip.signer, "text": clip.text}
                 rows.append({"first": first, "count": len(clip.frames)} | told)
                 poses.append(np.asarray(clip.xyz, np.float32))
                 first += len(clip.frames)
@@ -78,6 +80,6 @@ def packed_split(data: Path | str, split: str, size: int) -> Packed:
     files = [folder / row[key] for row in rows for key in ("file_name", "poses_file_name", "states_file_name") if row.get(key)]
     if gone := [path for path in files if not path.exists()]:
         raise SignerError(f"{folder / METADATA} names {gone[0].name}, which is not there")
-    stamp = json.dumps([size, rows, [(path.stat().st_size, path.stat().st_mtime_ns) for path in files]])
+    stamp = json.dumps([VERSION, size, rows, [(path.stat().st_size, path.stat().st_mtime_ns) for path in files]])
     place = cache_dir() / "clips" / hashlib.sha256(f"{folder.resolve()} {stamp}".encode()).hexdigest()[:16]
     return Packed(place) if (place / "about.json").is_file() else pack(read_clips(folder, size), place)

@@ -19,6 +19,7 @@ from signer_lib.checkpoint import damaged, load_json
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.render.control import CHANNELS, control_image
+from signer_lib.render.flesh import flesh
 from signer_lib.render.renderer.autoencoder import factor, to_pixels
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning, Signed, meaning_of
 from signer_lib.render.renderer.networks import Denoiser
@@ -80,17 +81,18 @@ class RendererPipeline(DiffusionPipeline):
     # --- rendering ---------------------------------------------------------------------------------------------------
     @torch.no_grad()
     def __call__(self, poses: PoseSequence | None = None, control: Tensor | None = None, signed: Signed | None = None, style: str | None = None,
-                 signer: str | None = None, steps: int | None = None, seed: int = 0) -> RendererOutput:
+                 signer: str | None = None, steps: int | None = None, seed: int = 0, body: str | None = None) -> RendererOutput:
         """All frames at once; see ``stream`` for the arguments."""
-        return RendererOutput(np.stack(list(self.stream(poses, control, signed, style, signer, steps, seed))))
+        return RendererOutput(np.stack(list(self.stream(poses, control, signed, style, signer, steps, seed, body))))
 
     def stream(self, poses: PoseSequence | None = None, control: Tensor | None = None, signed: Signed | None = None, style: str | None = None,
-               signer: str | None = None, steps: int | None = None, seed: int = 0) -> Iterator[np.ndarray]:
+               signer: str | None = None, steps: int | None = None, seed: int = 0, body: str | None = None) -> Iterator[np.ndarray]:
         """The frames (size, size, 3) uint8, one by one; memory does not grow with their number, and the same seed gives the same bytes.
 
         poses    T frames of signer70, or instead control (T, K, size, size) images in 0..1, see ``render.control``.
         signed   what is signed: SLUL's states; None: the renderer goes by the poses alone.
         style, signer  names; None: the first that it was trained on.    steps  of the scheduler, more for better pictures.
+        body     whose flesh the poses get, see ``render.flesh``; None: the signer's own. It may be a body that the renderer has never seen.
         Raises ``SignerError`` for no frames, poses without a single joint, another skeleton, an unknown style or signer.
         """
         if (poses is None) == (control is None):
@@ -100,16 +102,17 @@ class RendererPipeline(DiffusionPipeline):
             raise SignerError(f"steps must be from 1 to {self.scheduler.config.num_train_timesteps}, not {steps}")
         numbers = [self.conditioner.number("style", style)], [self.conditioner.number("signer", signer)]
         source = self._checked(control) if poses is None else self._joints(poses)
-        return self._stream(source, signed, numbers, steps, seed)
+        return self._stream(source, body or self.conditioner.config.signers[numbers[1][0]], signed, numbers, steps, seed)
 
     @torch.no_grad()
-    def _stream(self, source: Tensor, signed: Signed | None, numbers: tuple[list[int], list[int]], steps: int, seed: int) -> Iterator[np.ndarray]:
+    def _stream(self, source: Tensor, body: str, signed: Signed | None, numbers: tuple[list[int], list[int]], steps: int,
+                seed: int) -> Iterator[np.ndarray]:
         settings = self.conditioner.config
         noise, found, first, done = self.noise(steps, seed), [], 0, 0
         for start, stop in windows(len(source), self.config.window, self.config.overlap):
             meaning = meaning_of([(signed, start, stop)], *numbers, settings.d_state, settings.most).to(noise.device)
             known = [clean[:, :, start - first:] for clean in found] if found and first + found[0].shape[2] > start else None
-            found, first = [clean for _, clean in self.window(self.control(source[start:stop])[None], meaning, noise, known)], start
+            found, first = [clean for _, clean in self.window(self.control(source[start:stop], body)[None], meaning, noise, known)], start
             ready = stop if stop == len(source) else stop - self.config.overlap          # the next window finishes the overlap
             pixels = to_pixels(self.vae, found[-1][0, :, done - start:ready - start].transpose(0, 1))
             done = ready
@@ -128,10 +131,10 @@ class RendererPipeline(DiffusionPipeline):
         drawn = torch.randn(steps, self.unet.config.in_channels, side, side, generator=torch.Generator().manual_seed(seed))
         return drawn.to(self.unet.device, self.unet.dtype)
 
-    def control(self, source: Tensor) -> Tensor:
+    def control(self, source: Tensor, body: str | None = None) -> Tensor:
         """Joints (T, 70, 3), or control images (T, K, size, size) -> control images with their place, in the network's precision."""
         source = source.to(self.unet.device)
-        source = control_image(source, self.config.size) if source.shape[-1] == 3 else source
+        source = control_image(source, self.config.size, radii=flesh(body)) if source.shape[-1] == 3 else source
         return placed(source).to(self.controlnet.dtype)
 
     # --- what comes in -----------------------------------------------------------------------------------------------
