@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics.video import IDENTICAL, MARGIN, flicker, flicker_ratio, hand_boxes, hand_ssim, mean_scores, psnr, ssim_maps, video_scores
@@ -117,3 +119,11 @@ def test_means_over_clips_count_frames_and_pass_over_what_a_clip_lacks(frames, x
     assert mean_scores([short])["hand_ssim"] is None
     with pytest.raises(SignerError, match="no clips"):
         mean_scores([])
+
+
+def test_ssim_is_that_of_torchmetrics(frames):
+    other = np.random.default_rng(0).integers(0, 256, frames.shape, np.uint8)
+    mixed = np.where(np.arange(SIZE)[:, None, None] < SIZE // 2, frames, other)
+    pixels = lambda x: torch.from_numpy(x).permute(0, 3, 1, 2).double() / 255
+    _, theirs = structural_similarity_index_measure(pixels(mixed), pixels(frames), data_range=1.0, kernel_size=11, return_full_image=True)
+    assert np.allclose(ssim_maps(mixed, frames), theirs.mean(1).numpy(), atol=1e-9)
