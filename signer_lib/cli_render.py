@@ -20,7 +20,7 @@ def train_renderer(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same renderer.")] = 1,
     set: Annotated[list[str] | None, typer.Option(help="Another value for a setting, for example --set weight_hands=0. May be repeated.")] = None,
 ) -> None:
-    """Train the diffusion renderer, poses -> video, in three stages: autoencoder, diffusion, distillation to a few steps.
+    """Train the diffusion renderer, poses -> video, in stages: autoencoder, stills, diffusion, distillation to a few steps, refiner.
 
     Writes the renderer, samples/*.png, log.jsonl and training.json. On several GPUs: accelerate launch -m signer_lib train renderer ...
 

@@ -16,8 +16,8 @@ from signer_lib.render.video import write_video
 TINY = {"size": 32, "autoencoder": {"patch": 2, "latent_channels": 4, "block_out_channels": [16, 16], "norm_num_groups": 8}, "channels": [16, 32],
         "heads": 2, "groups": 8, "d_token": 16, "d_state": 6, "most_states": 3, "reader_width": 8, "window": 6, "overlap": 2,
         "batch_size": 2, "autoencoder_batch": 4, "autoencoder_steps": 6, "stills_steps": 6, "stills_batch": 4, "crop": 16, "diffusion_steps": 6,
-        "distillation_steps": 6, "warmup_steps": 2, "average": 0.5, "score_steps": 3, "score_windows": 2, "sample_steps": 4,
-        "log_steps": 1, "precision": "fp32"}
+        "distillation_steps": 6, "refiner": [8, 16], "refiner_steps": 6, "refiner_batch": 8, "warmup_steps": 2, "average": 0.5, "score_steps": 3,
+        "score_windows": 2, "sample_steps": 4, "log_steps": 1, "precision": "fp32"}
 STYLES = {"day": Style(), "night": Style(background="#202830", shirt="#7a1f2b")}
 
 

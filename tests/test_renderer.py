@@ -127,7 +127,7 @@ def test_a_window_goes_on_from_what_the_window_before_has_found(made):
 def test_frames_come_one_by_one(made, monkeypatch):
     asked = []
     control = RendererPipeline.control
-    monkeypatch.setattr(RendererPipeline, "control", lambda self, source: asked.append(len(source)) or control(self, source))
+    monkeypatch.setattr(RendererPipeline, "control", lambda self, source, body: asked.append(len(source)) or control(self, source, body))
     stream = made.stream(poses(60))
     assert next(stream).shape == (32, 32, 3) and asked == [6]
     assert 1 + sum(1 for _ in stream) == 60 and max(asked) == 6

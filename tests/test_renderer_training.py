@@ -1,4 +1,4 @@
-"""Training the renderer: the data folder, batches, three stages, stopped and gone on, what it leaves."""
+"""Training the renderer: the data folder, batches, the stages, stopped and gone on, what it leaves."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ from signer_lib.render.renderer.stages import DiffusionStage
 from signer_lib.render.renderer.training import Draw, Stage
 from trainings import log_of
 
-STAGES = ("autoencoder", "stills", "diffusion", ".")
+STAGES = ("autoencoder", "stills", "diffusion", "distillation", ".")
 
 
 def tiny(**changes):
@@ -216,7 +216,8 @@ def test_a_training_that_is_stopped_in_every_stage_goes_on_exactly(splits, whole
 
 
 def test_what_a_training_leaves(whole):
-    for stage, terms in zip(STAGES, ({"pixels", "structure", "kl"}, set(), set(), {"consistency", "picture"})):
+    told = {"pixels", "structure", "kl"}, set(), set(), {"consistency", "picture"}, {"pixels", "structure"}
+    for stage, terms in zip(STAGES, told):
         lines = log_of(whole.out / stage)
         assert [line["step"] for line in lines if "total" in line] == [1, 2, 3, 4, 5, 6] and terms <= set(lines[0])
         assert {"dev_total", "dev_psnr", "dev_ssim", "dev_hand_ssim"} <= set(lines[3])
@@ -225,7 +226,8 @@ def test_what_a_training_leaves(whole):
             assert Image.open(whole.out / stage / "samples" / f"{step:07d}.png").size[1] == 32 * rows
     loaded = RendererPipeline.from_folder(whole.out, device="cpu")
     assert type(loaded.scheduler).__name__ == "LCMScheduler" and loaded(poses(8), style="night", signer="signer-1").frames.shape == (8, 32, 32, 3)
-    assert type(RendererPipeline.from_folder(whole.out / "diffusion", device="cpu").scheduler).__name__ == "DDIMScheduler"
+    many = RendererPipeline.from_folder(whole.out / "diffusion", device="cpu")
+    assert type(many.scheduler).__name__ == "DDIMScheduler" and many.refiner is None and loaded.refiner.last.weight.abs().sum() > 0
     assert len(loaded.vae.config.latents_mean) == 4 and min(loaded.vae.config.latents_std) > 0
 
 
@@ -247,7 +249,8 @@ def test_a_finished_training_is_not_done_over_and_not_mixed_with_another(splits,
 def test_stills_are_single_frames(splits, tmp_path, monkeypatch):
     seen, loss = [], DiffusionStage.loss
     monkeypatch.setattr(DiffusionStage, "loss", lambda self, batch, draw: (seen.append((self.name, batch.pixels.shape)), loss(self, batch, draw))[1])
-    train_on(tiny(autoencoder_steps=1, stills_steps=1, diffusion_steps=1, distillation_steps=0, short_windows=0.0), *splits, tmp_path, seed=0)
+    once = {"autoencoder_steps": 1, "stills_steps": 1, "diffusion_steps": 1, "distillation_steps": 0, "refiner_steps": 0}
+    train_on(tiny(**once, short_windows=0.0), *splits, tmp_path, seed=0)
     assert seen == [("stills", (4, 1, 3, 16, 16)), ("diffusion", (2, 3, 3, 16, 16))]
 
 
@@ -259,13 +262,22 @@ def test_a_share_of_windows_begins_at_noise_alone(whole):
 
 
 def test_losses_fall(splits, tmp_path):
-    config = tiny(autoencoder_steps=40, crop=0, stills_steps=0, diffusion_steps=60, distillation_steps=0, learning_rate=0.005,
+    config = tiny(autoencoder_steps=40, crop=0, stills_steps=0, diffusion_steps=60, distillation_steps=0, refiner_steps=0, learning_rate=0.005,
                   autoencoder_learning_rate=0.005, average=0.9, score_steps=60, sample_steps=1000)
     train_on(config, *splits, tmp_path, seed=0)
     for folder, part in ((tmp_path / "autoencoder", 0.6), (tmp_path, 0.85)):
         totals = [line["total"] for line in log_of(folder) if "total" in line]
         assert sum(totals[-8:]) < part * sum(totals[:8]), folder
     assert (tmp_path / "model_index.json").is_file() and not (tmp_path / "diffusion").exists()
+
+
+def test_the_refiner_learns_what_the_control_images_tell(splits, whole, tmp_path):
+    """From a renderer that knows nothing, in as many steps as it takes to see it."""
+    for stage in ("autoencoder", "stills", "diffusion", "distillation"):
+        shutil.copytree(whole.out / stage, tmp_path / stage)
+    train_on(tiny(refiner_steps=60, refiner_learning_rate=0.005, score_steps=60, sample_steps=1000), *splits, tmp_path, seed=7)
+    totals = [line["total"] for line in log_of(tmp_path) if "total" in line]
+    assert sum(totals[-8:]) < 0.7 * sum(totals[:8])
 
 
 def test_a_style_that_only_dev_has_is_told(splits, data, tmp_path):

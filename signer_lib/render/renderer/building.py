@@ -13,6 +13,7 @@ from signer_lib.render.renderer.conditioning import Conditioner
 from signer_lib.render.renderer.networks import PoseControlNet, SignerUNet
 from signer_lib.render.renderer.pipeline import RendererPipeline
 from signer_lib.render.renderer.place import PLANES
+from signer_lib.render.renderer.refiner import Refiner
 from signer_lib.render.renderer.settings import RendererConfig
 
 
@@ -36,7 +37,17 @@ def new_renderer(config: RendererConfig, vae: nn.Module, styles: list[str], sign
     if config.checkpointing:
         for part in (unet, controlnet):
             part.enable_gradient_checkpointing()
-    return RendererPipeline(vae, unet, controlnet, conditioner, ddim(config), config.size, config.window, config.overlap, config.steps)
+    return RendererPipeline(vae, unet, controlnet, conditioner, ddim(config), None, config.size, config.window, config.overlap,
+                            config.steps)
+
+
+def new_refiner(config: RendererConfig, styles: int, signers: int) -> Refiner:
+    """One that changes nothing yet. Raises ``SignerError`` for settings that do not fit together."""
+    refiner = _built(Refiner, {"planes": len(CHANNELS) + PLANES, "widths": config.refiner, "styles": styles, "signers": signers})
+    for key in ("size", "crop"):
+        if getattr(config, key) % refiner.factor:
+            raise SignerError(f"{key} must be a multiple of {refiner.factor} with this refiner, not {getattr(config, key)}")
+    return refiner
 
 
 def ddim(config: RendererConfig) -> DDIMScheduler:

@@ -16,15 +16,15 @@ from signer_lib.render.renderer.building import new_autoencoder, new_renderer
 from signer_lib.render.renderer.packing import Packed, packed_split
 from signer_lib.render.renderer.pipeline import RendererPipeline
 from signer_lib.render.renderer.settings import RendererConfig, renderer_config
-from signer_lib.render.renderer.stages import AutoencoderStage, DiffusionStage, DistillationStage, StillsStage
+from signer_lib.render.renderer.stages import AutoencoderStage, DiffusionStage, DistillationStage, RefinerStage, StillsStage
 from signer_lib.render.renderer.training import Stage, shared
 
 # what a finished stage depends on: later stages may be trained again with other settings
 AUTOENCODER = {"size", "crop", "autoencoder", "autoencoder_steps", "autoencoder_batch", "learning_rate", "warmup_steps", "average", "weight_hands",
                "weight_ssim", "weight_kl", "seed", "data_sha256"}
-LATER = {"stills": ("diffusion", "distillation", "skip", "weight_pixels", "steps", "batch_size", "short_windows", "overlap", "shares", "score",
-                    "sample", "log"),
-         "diffusion": ("distillation", "skip", "weight_pixels", "steps", "overlap", "shares", "score", "sample", "log")}
+EVER = "refiner", "steps", "overlap", "shares", "score", "sample", "log"
+LATER = {"distillation": EVER, "diffusion": ("distillation", "skip", "weight_pixels", *EVER),
+         "stills": ("diffusion", "distillation", "skip", "weight_pixels", "batch_size", "short_windows", *EVER)}
 
 
 def train(data: Path | str, out: Path | str, size: str = "nano", seed: int = 1, minutes: float | None = None,
@@ -44,7 +44,7 @@ def train_on(config: RendererConfig, train: Packed, dev: Packed, out: Path, seed
     vae = _autoencoder(config, train, dev, out / "autoencoder", seed, minutes)
     torch.manual_seed(seed)
     renderer = new_renderer(config, vae, train.names("style"), train.names("signer"), train.d_state or config.d_state)
-    *earlier, last = [kind for kind in (StillsStage, DiffusionStage, DistillationStage) if getattr(config, f"{kind.name}_steps")]
+    *earlier, last = [kind for kind in (StillsStage, DiffusionStage, DistillationStage, RefinerStage) if getattr(config, f"{kind.name}_steps")]
     for kind in earlier:
         folder = out / kind.name
         if not _finished(folder, kind.name, config, train, seed):

@@ -24,6 +24,7 @@ from signer_lib.render.renderer.autoencoder import factor, to_pixels
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning, Signed, meaning_of
 from signer_lib.render.renderer.networks import Denoiser
 from signer_lib.render.renderer.place import placed
+from signer_lib.render.renderer.refiner import Refiner
 from signer_lib.render.renderer.sampling import steps as sampling_steps
 from signer_lib.render.renderer.sampling import windows
 
@@ -59,19 +60,25 @@ def device_of() -> torch.device:
 
 
 class RendererPipeline(DiffusionPipeline):
-    """Autoencoder, UNet with motion modules, ControlNet, conditioner and scheduler, saved and loaded with ``model_index.json``.
+    """Autoencoder, UNet with motion modules, ControlNet, conditioner, scheduler, perhaps a refiner; saved and loaded with ``model_index.json``.
 
     size     pixels a side.    window, overlap  frames.    steps  that the scheduler takes, if a call does not say.
     Swap ``scheduler`` as in diffusers: DDIM for many steps, LCM for 1-4 after the distillation.
     """
 
-    model_cpu_offload_seq = "conditioner->controlnet->unet->vae"
+    model_cpu_offload_seq = "conditioner->controlnet->unet->vae->refiner"
+    _optional_components = ["refiner"]
 
     def __init__(self, vae: nn.Module, unet: UNetMotionModel, controlnet: ControlNetModel, conditioner: Conditioner, scheduler: SchedulerMixin,
-                 size: int = 256, window: int = 16, overlap: int = 3, steps: int = 4):
+                 refiner: Refiner | None = None, size: int = 256, window: int = 16, overlap: int = 3, steps: int = 4):
         super().__init__()
-        self.register_modules(vae=vae, unet=unet, controlnet=controlnet, conditioner=conditioner, scheduler=scheduler)
+        self.register_modules(vae=vae, unet=unet, controlnet=controlnet, conditioner=conditioner, scheduler=scheduler, refiner=refiner)
         self.register_to_config(size=size, window=window, overlap=overlap, steps=steps)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """All parts with weights."""
+        return [part for part in self.components.values() if isinstance(part, nn.Module)]
 
     @property
     def denoiser(self) -> Denoiser:
@@ -112,9 +119,11 @@ class RendererPipeline(DiffusionPipeline):
         for start, stop in windows(len(source), self.config.window, self.config.overlap):
             meaning = meaning_of([(signed, start, stop)], *numbers, settings.d_state, settings.most).to(noise.device)
             known = [clean[:, :, start - first:] for clean in found] if found and first + found[0].shape[2] > start else None
-            found, first = [clean for _, clean in self.window(self.control(source[start:stop], body)[None], meaning, noise, known)], start
+            control = self.control(source[start:stop], body)[None]
+            found, first = [clean for _, clean in self.window(control, meaning, noise, known)], start
             ready = stop if stop == len(source) else stop - self.config.overlap          # the next window finishes the overlap
-            pixels = to_pixels(self.vae, found[-1][0, :, done - start:ready - start].transpose(0, 1))
+            part = slice(done - start, ready - start)
+            pixels = self.pictures(found[-1][:, :, part], control[:, part], meaning)[0]
             done = ready
             yield from ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
@@ -124,6 +133,15 @@ class RendererPipeline(DiffusionPipeline):
         guidance = None if denoiser.sees_noise else denoiser.guide(control, meaning)
         denoise = lambda x, t: denoiser.denoise(x, t, guidance or denoiser.guide(control, meaning, x, t))
         return sampling_steps(self.scheduler, denoise, noise, control.shape[:2], before, self.config.overlap)
+
+    def pictures(self, latents: Tensor, control: Tensor, meaning: Meaning) -> Tensor:
+        """Clean latents (B, C, T, h, w) and their control images (B, T, K, H, W) -> (B, T, 3, H, W), about -1..1."""
+        B, T = control.shape[:2]
+        pixels = to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1))
+        if self.refiner is not None:
+            looks = (numbers.repeat_interleave(T).to(pixels.device) for numbers in (meaning.style, meaning.signer))
+            pixels = self.refiner(pixels, control.flatten(0, 1), *looks)
+        return pixels.unflatten(0, (B, T))
 
     def noise(self, steps: int, seed: int) -> Tensor:
         """(steps, C, h, w) drawn on the CPU, so that every device has the same."""
@@ -172,16 +190,18 @@ class RendererPipeline(DiffusionPipeline):
                 pipeline = cls.from_pretrained(str(folder), low_cpu_mem_usage=False, local_files_only=True)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
             raise damaged(folder, error) from None
-        for part in (pipeline.vae, pipeline.unet, pipeline.controlnet, pipeline.conditioner):
+        for part in pipeline.networks:
             nn.Module.to(part, DTYPES[precision])
         return pipeline.ready(device)
 
     def ready(self, device: torch.device | str | None = None) -> RendererPipeline:
         """For use: on the device, no dropout, no gradient to the weights (to the control images there is one)."""
         self.to(torch.device(device or device_of()))
-        for part in (self.vae, self.unet, self.controlnet, self.conditioner):
+        for part in self.networks:
             part.eval().requires_grad_(False)
-        self.vae.to(memory_format=torch.channels_last)      # a sixth faster on a CPU; the UNet's motion modules undo it
+        for part in (self.vae, self.refiner):
+            if part is not None:
+                part.to(memory_format=torch.channels_last)  # a sixth faster on a CPU; the UNet's motion modules undo it
         return self
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 
-STAGES = ("autoencoder", "stills", "diffusion", "distillation")
+STAGES = ("autoencoder", "stills", "diffusion", "distillation", "refiner")
 
 
 @dataclass
@@ -41,6 +41,10 @@ class RendererConfig:
     stills_batch: int
     diffusion_steps: int
     distillation_steps: int
+    refiner: list
+    refiner_steps: int
+    refiner_batch: int
+    refiner_learning_rate: float
     batch_size: int
     learning_rate: float
     distillation_learning_rate: float
@@ -68,11 +72,11 @@ class RendererConfig:
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")
         for key in ("size", "layers", "heads", "groups", "d_token", "d_state", "most_states", "window", "steps", "autoencoder_batch", "batch_size",
-                    "learning_rate", "autoencoder_learning_rate", "distillation_learning_rate", "skip", "stills_batch", "score_steps",
-                    "score_windows", "sample_steps", "log_steps", "diffusion_steps"):
+                    "learning_rate", "autoencoder_learning_rate", "distillation_learning_rate", "refiner_learning_rate", "skip", "stills_batch",
+                    "refiner_batch", "score_steps", "score_windows", "sample_steps", "log_steps", "diffusion_steps"):
             if not getattr(self, key) > 0:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
-        for key in ("overlap", "warmup_steps", "autoencoder_steps", "stills_steps", "distillation_steps", "motion_from", "crop",
+        for key in ("overlap", "warmup_steps", "autoencoder_steps", "stills_steps", "distillation_steps", "refiner_steps", "motion_from", "crop",
                     *(name for name in self.__dataclass_fields__ if name.startswith("weight_"))):
             if not getattr(self, key) >= 0:
                 raise SignerError(f"{key} must be 0 or more, not {getattr(self, key)}")
@@ -81,6 +85,8 @@ class RendererConfig:
                 raise SignerError(f"{key} must be from 0 to below 1, not {getattr(self, key)}")
         if self.overlap >= self.window:
             raise SignerError(f"overlap must be below window, not {self.overlap} of {self.window}")
+        if self.refiner_steps and not self.refiner:
+            raise SignerError("a refiner that is trained needs widths: set refiner, or refiner_steps to 0")
         if self.crop > self.size:
             raise SignerError(f"crop must be {self.size} or less, or 0 for whole pictures, not {self.crop}")
         if len(self.shares) != len(STAGES) or not sum(self.shares) > 0 or min(self.shares) < 0:

@@ -1,4 +1,4 @@
-"""The three stages: what each learns from. [ours: all but the diffusion's loss, which is the family's]"""
+"""The stages: what each learns from. [ours: all but the diffusion's loss, which is the family's]"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from signer_lib.render.renderer.autoencoder import channel_weights, factor, to_latents, to_pixels
 from signer_lib.render.renderer.batches import Batch, Batches
-from signer_lib.render.renderer.building import few_steps, new_autoencoder
+from signer_lib.render.renderer.building import few_steps, new_autoencoder, new_refiner
 from signer_lib.render.renderer.losses import hand_weights, picture_scores, pixel_losses, weighted
 from signer_lib.render.renderer.networks import Denoiser
 from signer_lib.render.renderer.packing import Packed
@@ -20,6 +20,7 @@ from signer_lib.render.renderer.sampling import clean, to_x0
 from signer_lib.render.renderer.settings import RendererConfig
 from signer_lib.render.renderer.training import Draw, Stage
 
+SHORT = 4               # frames of the refiner's windows: in use they are longer, but the more windows a step has, the more it says
 MEASURED = 256          # training frames from which the latents' mean and deviation are measured
 
 
@@ -94,9 +95,12 @@ class DiffusionStage(Stage):
         super().__init__(config, out, seed, minutes)
         self.pipeline, self.vae, net = pipeline, pipeline.vae.to(self.accelerator.device).eval().requires_grad_(False), pipeline.denoiser
         self.channel_weights = channel_weights(self.vae)
-        size = self.frames or config.window, config.stills_batch if self.frames else config.batch_size
-        windows = lambda packed, seed: Batches(packed, *size, seed, pipeline.conditioner, config.crop, factor(self.vae))
-        self._start(net.requires_grad_(True), train, windows(train, seed), windows(dev, 0), getattr(config, f"{self.name}_steps"))
+        self._learn(net, train, dev, self.frames or config.window, config.stills_batch if self.frames else config.batch_size)
+
+    def _learn(self, net: nn.Module, train: Packed, dev: Packed, frames: int, count: int) -> None:
+        """From ``count`` windows of so many frames a step."""
+        windows = lambda packed, seed: Batches(packed, frames, count, seed, self.pipeline.conditioner, self.config.crop, factor(self.vae))
+        self._start(net.requires_grad_(True), train, windows(train, self.seed), windows(dev, 0), getattr(self.config, f"{self.name}_steps"))
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         latents, control, meaning, noise = self._given(self._shorter(batch, draw), draw)
@@ -140,15 +144,17 @@ class DiffusionStage(Stage):
     @property
     def _used(self) -> RendererPipeline:
         """The running mean as a renderer."""
-        mean: Denoiser = self.average.module
-        return RendererPipeline(self.vae, mean.unet, mean.controlnet, mean.conditioner, self.pipeline.scheduler, self.config.size,
-                                self.config.window, self.config.overlap, self.config.steps)
+        return self._renderer(self.average.module)
+
+    def _renderer(self, denoiser: Denoiser, refiner: nn.Module | None = None) -> RendererPipeline:
+        config = self.config
+        return RendererPipeline(self.vae, denoiser.unet, denoiser.controlnet, denoiser.conditioner, self.pipeline.scheduler, refiner, config.size,
+                                config.window, config.overlap, config.steps)
 
     def _made(self, batch: Batch) -> Tensor:
         """(B, T, 3, S, S) in ``config.steps`` steps."""
-        used = self._used
-        latents = clean(used.window(batch.control(), batch.meaning, used.noise(self.config.steps, 0)))
-        return to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1)).unflatten(0, batch.pixels.shape[:2])
+        used, control = self._used, batch.control()
+        return used.pictures(clean(used.window(control, batch.meaning, used.noise(self.config.steps, 0))), control, batch.meaning)
 
     def scores(self, batch: Batch) -> dict[str, float]:
         made, control = self._made(batch).flatten(0, 1), batch.control().flatten(0, 1)
@@ -212,3 +218,32 @@ class DistillationStage(DiffusionStage):
         a, b = row(alphas[t]), row(torch.where(t < self.config.skip, torch.ones_like(alphas[t]), alphas[(t - self.config.skip).clamp(min=0)]))
         x0 = to_x0(self.solver, self.teacher(noisy, t, control, meaning).float(), noisy, t)
         return b.sqrt() * x0 + (1 - b).sqrt() * (noisy - a.sqrt() * x0) / (1 - a).sqrt()
+
+
+class RefinerStage(DiffusionStage):
+    """Last: the refiner learns to bring what the finished renderer makes, in the steps that it takes in use, to the true frames, hands weighted."""
+
+    name = "refiner"
+
+    def __init__(self, config: RendererConfig, pipeline: RendererPipeline, train: Packed, dev: Packed, out: Path, seed: int,
+                 minutes: float | None = None):
+        Stage.__init__(self, config, out, seed, minutes)
+        known = pipeline.conditioner.config
+        pipeline.register_modules(refiner=new_refiner(config, len(known.styles), len(known.signers)))
+        self.pipeline, self.vae = pipeline.ready(self.accelerator.device), pipeline.vae
+        self.frames = min(SHORT, config.window)
+        self._learn(pipeline.refiner, train, dev, self.frames, max(1, config.refiner_batch // self.frames))
+
+    def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        control, side = batch.control(), batch.pixels.shape[-1] // factor(self.vae)
+        noise = torch.randn(self.config.steps, self.vae.config.latent_channels, side, side, generator=draw.generator).to(control)
+        with torch.no_grad():
+            latents = clean(self.pipeline.window(control, batch.meaning, noise))
+            pixels = to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1))
+        control, looks = control.flatten(0, 1), (row.repeat_interleave(self.frames) for row in (batch.meaning.style, batch.meaning.signer))
+        terms = pixel_losses(self.learner(pixels, control, *looks), batch.pixels.flatten(0, 1), hand_weights(control, self.config.weight_hands))
+        return terms | {"total": terms["pixels"] + self.config.weight_ssim * terms["structure"]}
+
+    @property
+    def _used(self) -> RendererPipeline:
+        return self._renderer(self.pipeline.denoiser, self.average.module)

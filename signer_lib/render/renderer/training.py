@@ -1,9 +1,10 @@
-"""Training the renderer in stages, one after another: autoencoder, stills, diffusion, distillation. Killed at any moment, it goes on exactly. [ours]
+"""Training the renderer in stages, one after another. Killed at any moment, it goes on exactly. [ours]
 
     OUT/autoencoder/    frames <-> latents
     OUT/stills/         a renderer of single frames
     OUT/diffusion/      a renderer of many steps (DDIM)
-    OUT/                the renderer of 1-4 steps, distilled from it
+    OUT/distillation/   a renderer of 1-4 steps, distilled from it
+    OUT/                the same with its refiner; the last stage is always here, whichever it is
 
 Each folder has its ``log.jsonl``, ``training.json`` and ``samples/``; with the package ``tensorboard`` installed, curves are in ``tensorboard/``.
 """
@@ -183,6 +184,7 @@ def as_bytes(pixels: Tensor) -> Tensor:
 
 def shared(config: RendererConfig, stage: str, minutes: float | None) -> tuple[RendererConfig, float | None]:
     """The settings of a stage, with its own learning rate, and its share of the minutes."""
-    rates = {"autoencoder": config.autoencoder_learning_rate, "distillation": config.distillation_learning_rate}
+    rates = {"autoencoder": config.autoencoder_learning_rate, "distillation": config.distillation_learning_rate,
+             "refiner": config.refiner_learning_rate}
     part = minutes and minutes * config.shares[STAGES.index(stage)] / sum(config.shares)
     return replace(config, learning_rate=rates.get(stage, config.learning_rate)), part
