@@ -36,9 +36,9 @@ def settings_of(parent: type) -> Callable:
 
 
 class Still(nn.Module):
-    """Stands where a motion module was: every frame stays as it is."""
+    """Stands where a motion module was, whatever it was told: every frame stays as it is."""
 
-    def forward(self, hidden_states: Tensor, num_frames: int = 1) -> Tensor:
+    def forward(self, hidden_states: Tensor, *_, **__) -> Tensor:
         return hidden_states
 
 
