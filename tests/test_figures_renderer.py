@@ -89,3 +89,30 @@ def test_changes_and_steps():
     assert [len(line.get_xdata()) for line in axis.lines[:2]] == [4, 3] and axis.get_ylabel() == "hand SSIM"
     assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "2", "4", "8"]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["long", "short", "ceiling"]
+
+
+ROWS = {"mean_frame": {"kind": "floor", "ssim": 0.8, "hand_ssim": 0.3, "flicker_ratio": 0.0, "keypoint_error": 0.2},
+        "renderer": {"kind": "system", "ssim": 0.9, "hand_ssim": 0.7, "flicker_ratio": 1.1, "keypoint_error": 0.015},
+        "reference": {"kind": "ceiling", "ssim": 1.0, "hand_ssim": 1.0, "flicker_ratio": 1.0, "keypoint_error": None}}
+
+
+def test_measures_between_floors_and_ceilings_stand_in_their_row():
+    figure = draw.plot_scores(ROWS, {name: name.upper() for name in ROWS})
+    points = {axis.get_xlabel(): [tuple(scatter.get_offsets()[0]) for scatter in axis.collections] for axis in figure.axes}
+    assert points["SSIM of hands\n(higher is better)"] == [(0.3, 0), (0.7, 1), (1.0, 2)]
+    assert np.allclose(points["keypoints, error in % of the side\n(lower is better)"], [(20, 0), (1.5, 1)])
+    assert "not known" in [text.get_text() for text in figure.axes[3].texts] and figure.axes[0].get_ylim() == (2.5, -0.5), "the first row on top"
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["MEAN_FRAME", "RENDERER", "REFERENCE"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["floor", "system", "ceiling"]
+    png(figure)
+    for rows in ({}, {"a": {"kind": "guess"}}):
+        with pytest.raises(SignerError, match="kinds"):
+            draw.plot_scores(rows, {"a": "a"})
+
+
+def test_bars_of_seconds_end_at_their_times():
+    axis = draw.plot_seconds({"ours": 8.0, "large": 4000.0})
+    assert [bar.get_x() + bar.get_width() for bar in axis.patches] == pytest.approx([8, 4000]) and axis.get_xscale() == "log"
+    assert [text.get_text() for text in axis.texts] == ["8.0 s", "4,000 s"]
+    with pytest.raises(SignerError, match="more than 0"):
+        draw.plot_seconds({"ours": 0.0})

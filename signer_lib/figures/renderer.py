@@ -1,4 +1,5 @@
-"""The diffusion renderer in pictures: rows of frames, channels of a control image, where a pixel pulls the joints, videos over time, seams. [ours]
+"""The diffusion renderer in pictures: rows of frames, channels of a control image, where a pixel pulls the joints, videos over time, seams, and
+what was measured of it. [ours]
 
 Every drawing function takes data and an axis, and returns the axis; without an axis it makes a new figure (``axis.figure``). What
 fills several panels of its own returns the figure.
@@ -15,11 +16,18 @@ from matplotlib.patches import Rectangle
 
 from signer_lib.errors import SignerError
 from signer_lib.figures.axis import axis_of
-from signer_lib.figures.text import COLOURS, CYCLE, DASHES, MARKERS, SHADE
+from signer_lib.figures.pose_table import KINDS
+from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.render.control import CHANNELS
 from signer_lib.render.framing import Framing
 
 LONGEST = 0.17                           # of a picture's side: the longest arrow
+MEASURES = {  # a measure of the renderer's table -> what stands at its axis, how it is written
+    "ssim": ("SSIM\n(higher is better)", "{:.2f}"),
+    "hand_ssim": ("SSIM of hands\n(higher is better)", "{:.2f}"),
+    "flicker_ratio": ("flicker, by the reference's\n(1 is best)", "{:.2f}"),
+    "keypoint_error": ("keypoints, error in % of the side\n(lower is better)", "{:.1f}"),
+}
 
 
 def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequence[str] = (), *, inches: float = 1.3) -> Figure:
@@ -131,4 +139,51 @@ def plot_steps(steps: Sequence[int], scores: Mapping[str, Sequence[float]], axis
     axis.set(xlabel="steps", ylabel=label)
     axis.grid(color=SHADE)
     axis.legend(fontsize=8)
+    return axis
+
+
+def plot_scores(rows: Mapping[str, Mapping], names: Mapping[str, str]) -> Figure:
+    """Rows of ``comparison.renderer_scores`` (name -> kind and measures), floors to ceilings, a panel a measure; ``names``: how each is called."""
+    if not rows or any(row["kind"] not in KINDS for row in rows.values()):
+        raise SignerError(f"the renderer's table has rows of the kinds {', '.join(KINDS)}: give those of a result")
+    figure = Figure(figsize=(13, 0.36 * len(rows) + 1.4), layout="constrained")
+    panels = figure.subplots(1, len(MEASURES), sharey=True)
+    for axis, (measure, (label, form)) in zip(panels, MEASURES.items()):
+        times = 100 if measure == "keypoint_error" else 1
+        known = {at: times * row[measure] for at, row in enumerate(rows.values()) if row.get(measure) is not None}
+        for at, row in enumerate(rows.values()):
+            colour, _, marker = KINDS[row["kind"]]
+            if at in known:
+                axis.scatter(known[at], at, s=46, color=colour, marker=marker, edgecolor="black", linewidth=0.6, zorder=3, label=row["kind"])
+                axis.annotate(form.format(known[at]), (known[at], at), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8)
+            else:
+                axis.annotate("not known", (0.02, at), xycoords=axis.get_yaxis_transform(), va="center", fontsize=8, color="0.4")
+        if known:
+            low, high = min(known.values()), max(known.values())
+            axis.set_xlim(low - 0.08 * (high - low or 1), high + 0.25 * (high - low or 1))
+        axis.set_xlabel(label, fontsize=9)
+        axis.grid(color=SHADE, axis="x")
+    panels[0].set_yticks(range(len(rows)), [names[name] for name in rows])
+    panels[0].set_ylim(len(rows) - 0.5, -0.5)
+    kinds = {name: handle for handle, name in zip(*panels[0].get_legend_handles_labels())}
+    figure.legend(kinds.values(), kinds, ncols=len(kinds), loc="outside upper left", fontsize=8, frameon=False)
+    return figure
+
+
+def plot_seconds(seconds: Mapping[str, float], axis: Axes | None = None) -> Axes:
+    """How long each took, a bar each on a logarithmic axis from a tenth of the least."""
+    if not seconds or min(seconds.values()) <= 0:
+        raise SignerError("a time that is drawn is more than 0 seconds: give at least one")
+    axis = axis_of(axis, 9, 0.4 * len(seconds) + 0.9)
+    start = min(seconds.values()) / 10
+    for at, value in enumerate(seconds.values()):
+        axis.barh(at, value - start, 0.7, left=start, color=CYCLE[at], hatch=HATCHES[at], edgecolor="black", linewidth=0.5)
+        axis.annotate(f"{value:,.1f} s" if value < 100 else f"{value:,.0f} s", (value, at), xytext=(6, 0), textcoords="offset points", va="center",
+                      fontsize=9)
+    axis.set_xscale("log")
+    axis.set(xlim=(start, 6 * max(seconds.values())), xlabel="seconds (logarithmic axis)")
+    axis.set_yticks(range(len(seconds)), seconds)
+    axis.set_ylim(len(seconds) - 0.5, -0.5)
+    axis.grid(color=SHADE, axis="x", zorder=0)
+    axis.set_axisbelow(True)
     return axis
