@@ -15,7 +15,7 @@ from signer_lib.render.renderer.bundle import GRAIN, packed_bundle, read_bundle,
 from signer_lib.render.renderer.conditioning import Signed
 from signer_lib.render.renderer.data import Clip, read_clips
 
-NANO = DATA / "clips_nano"
+NANO, BASE = DATA / "clips_nano", DATA / "clips_base"
 
 
 def clip(name, frames=4, seed=0, states=2, spans=True):
@@ -108,6 +108,14 @@ def test_the_clips_of_the_lesson_show_every_signer_in_every_style_and_stay_small
     assert {one.signer for one in other} == {"default"} and {one.style for one in other} == {one.style for one in train}
     assert not {one.text for one in train} & {one.text for one in test}
     assert sum(path.stat().st_size for path in NANO.iterdir()) < 1.5e6
+
+
+def test_the_large_clips_of_the_lesson_show_every_signer_and_style_and_held_out_sentences():
+    test = [*read_bundle(BASE, "test")]
+    assert [one.frames.shape for one in test] == [(16, 256, 256, 3)] * 8 and all(one.signed is not None for one in test)
+    assert all({getattr(one, kind) for one in test} == {getattr(one, kind) for one in read_bundle(NANO, "train")} for kind in ("style", "signer"))
+    assert not {one.text for one in test} & {one.text for one in read_bundle(NANO, "train")}
+    assert sum(path.stat().st_size for path in BASE.iterdir()) < 4e6
 
 
 def test_frames_change_where_the_poses_of_the_lesson_move():

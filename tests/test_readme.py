@@ -75,7 +75,7 @@ def test_every_data_file_has_a_card():
         if path.is_file() and path.name != "README.md" and "checkpoints" not in path.parts:
             name = re.sub(r"signs_\w+", "signs_*", str(path.relative_to(DATA)))
             name = re.sub(r"signers/(?!flesh)\w+", "signers/{default,small,tall,broad,slight}", name)
-            name = re.sub(r"clips_nano/.+", "clips_nano/*", name)
+            name = re.sub(r"clips_(nano|base)/.+", r"clips_\1/*", name)
             stem = re.sub(r"/(dev|test)\.\w+", r"/\1.*", name)
             assert stem in cards or name.replace(".gloss", ".text") in cards, path
 
