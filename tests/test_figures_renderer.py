@@ -28,6 +28,11 @@ def test_rows_of_pictures_show_what_they_are_given_and_leave_places_empty():
     png(figure)
 
 
+def test_pixels_are_seen_as_such_where_they_are_enlarged_and_are_not_left_out_where_they_are_many():
+    figure = draw.plot_pictures({"": [PICTURE, np.zeros((256, 256, 3), np.uint8)]}, inches=1)
+    assert [axis.images[0].get_interpolation() for axis in figure.axes] == ["nearest", "antialiased"]
+
+
 def test_names_do_not_run_into_pictures():
     figure = draw.plot_pictures({"a rather long name\nof a row": [PICTURE] * 3, "b": [PICTURE] * 3}, ["x"] * 3)
     FigureCanvasAgg(figure).draw()

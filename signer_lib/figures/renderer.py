@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from signer_lib.errors import SignerError
 from signer_lib.figures.axis import axis_of
@@ -33,7 +34,7 @@ MEASURES = {  # a measure of the renderer's table -> what stands at its axis, ho
 def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequence[str] = (), *, inches: float = 1.3) -> Figure:
     """Named rows of pictures at one scale, their names at the left, ``columns`` over them; None leaves a place empty.
 
-    A picture is (H, W, 3) uint8, or (H, W) in 0..1: dark where it is 0. ``inches``: its side on paper.
+    A picture is (H, W, 3) uint8, or (H, W) in 0..1: dark where it is 0. ``inches``: its side on paper. A small one shows its pixels.
     """
     width = max((len(row) for row in rows.values()), default=0)
     if not width or columns and len(columns) != width:
@@ -46,7 +47,9 @@ def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequ
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
             if picture is not None:
-                axis.imshow(picture, cmap=COLOURS if np.ndim(picture) == 2 else None, vmin=0, vmax=1, interpolation="nearest")
+                enlarged = len(picture) <= figure.dpi * inches
+                axis.imshow(picture, cmap=COLOURS if np.ndim(picture) == 2 else None, vmin=0, vmax=1,
+                            interpolation="nearest" if enlarged else "antialiased")
         axes[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
     for axis, name in zip(figure.axes, columns):
         axis.set_title(name, fontsize=9)
@@ -108,6 +111,7 @@ def plot_slices(videos: Mapping[str, np.ndarray], row: int, *, zoom: tuple[int, 
         axis.imshow(frames[:, row, start:stop], extent=(start, stop, len(frames), 0), aspect="auto", interpolation="nearest")
         axis.set(title=name, xlabel="column (pixels)")
         axis.title.set_fontsize(9)
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.axes[0].set_ylabel("frame")
     return figure
 
