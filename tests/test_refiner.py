@@ -26,10 +26,10 @@ def renderer(refiner=None):
     return made.ready("cpu")
 
 
-def moved(styles=2, signers=2):
+def moved(styles=2, signers=2, size=64):
     """One that changes pictures."""
     torch.manual_seed(1)
-    refiner = new_refiner(tiny(), styles, signers)
+    refiner = new_refiner(tiny(size=size), styles, signers)
     for weight in refiner.parameters():
         torch.nn.init.normal_(weight, std=0.05)
     return refiner
@@ -43,16 +43,19 @@ def given(size=64, count=2):
 
 def test_it_adds_nothing_before_it_is_trained():
     pixels, *others = given()
-    assert torch.equal(new_refiner(tiny(), 2, 2)(pixels, *others), pixels)
+    assert torch.equal(new_refiner(tiny(size=64), 2, 2)(pixels, *others), pixels)
     assert np.array_equal(renderer()(poses(5)).frames, renderer(new_refiner(tiny(), 2, 2))(poses(5)).frames)
 
 
 def test_a_part_of_a_picture_is_refined_as_in_the_whole():
     pixels, control, *look = given()
     refiner = moved()
+    corner = torch.tensor([[16, 8], [16, 8]])
     with torch.no_grad():
-        whole, part = refiner(pixels, control, *look), refiner(pixels[..., 16:, 16:], control[..., 16:, 16:], *look)
-    assert torch.allclose(whole[..., 36:, 36:], part[..., 20:, 20:], atol=1e-5) and not torch.allclose(whole, pixels, atol=1e-2)
+        whole, part = refiner(pixels, control, *look), refiner(pixels[..., 8:, 16:], control[..., 8:, 16:], *look, corner)
+        elsewhere = refiner(pixels[..., 8:, 16:], control[..., 8:, 16:], *look)
+    assert torch.allclose(whole[..., 28:, 36:], part[..., 20:, 20:], atol=1e-5) and not torch.allclose(whole, pixels, atol=1e-2)
+    assert not torch.allclose(elsewhere, part, atol=1e-3)                  # the canvas is at another place there
 
 
 def test_control_style_and_signer_matter():
@@ -65,7 +68,7 @@ def test_control_style_and_signer_matter():
 
 
 def test_a_renderer_uses_saves_and_loads_it(tmp_path):
-    plain, made = renderer(), renderer(moved())
+    plain, made = renderer(), renderer(moved(size=32))
     frames = made(poses(8), style="night").frames
     assert not np.array_equal(frames, plain(poses(8), style="night").frames)
     made.save_pretrained(tmp_path / "with", dtype=torch.float32)
@@ -76,7 +79,7 @@ def test_a_renderer_uses_saves_and_loads_it(tmp_path):
 
 
 def test_windows_join_without_a_seam_behind_it():
-    made = renderer(moved())
+    made = renderer(moved(size=32))
     for name, weight in made.unet.named_parameters():           # every frame stands for itself
         if "motion_modules" in name and ".proj_out." in name:
             torch.nn.init.zeros_(weight)
@@ -86,7 +89,7 @@ def test_windows_join_without_a_seam_behind_it():
 
 
 def test_a_gradient_reaches_the_joints_through_it():
-    made, xyz = renderer(moved()), torch.from_numpy(poses(2).xyz).requires_grad_()
+    made, xyz = renderer(moved(size=32)), torch.from_numpy(poses(2).xyz).requires_grad_()
     control = placed(control_image(xyz, 32))[None]
     made.pictures(torch.zeros(1, 4, 2, 8, 8), control, meaning_of([(None, 0, 2)], [0], [0], 6, 3)).square().mean().backward()
     assert xyz.grad.isfinite().all() and xyz.grad.abs().sum() > 0 and all(weight.grad is None for weight in made.refiner.parameters())

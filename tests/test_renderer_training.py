@@ -26,7 +26,7 @@ from signer_lib.render.renderer.data import Clip, framed, read_clips
 from signer_lib.render.renderer.losses import HANDS, hand_weights, picture_scores, pixel_losses
 from signer_lib.render.renderer.packing import pack, packed_split
 from signer_lib.render.renderer.pipeline import RendererPipeline
-from signer_lib.render.renderer.stages import DiffusionStage
+from signer_lib.render.renderer.stages import DiffusionStage, mean_frame
 from signer_lib.render.renderer.training import Draw, Stage
 from trainings import log_of
 
@@ -295,3 +295,9 @@ def test_the_command_line_tells_what_is_missing(tmp_path):
     from signer_lib.cli import app
     result = CliRunner().invoke(app, ["train", "renderer", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, SignerError) and "metadata.jsonl" in str(result.exception)
+
+
+def test_the_canvas_begins_as_the_mean_frame_of_its_style(splits):
+    train = splits[0]
+    of_day = np.concatenate([np.array(train.frames[clip["first"]:clip["first"] + clip["count"]]) for clip in train.clips if clip["style"] == "day"])
+    assert np.allclose(mean_frame(train, "day"), of_day.mean(0) / 127.5 - 1, atol=1e-5)

@@ -43,7 +43,8 @@ def new_renderer(config: RendererConfig, vae: nn.Module, styles: list[str], sign
 
 def new_refiner(config: RendererConfig, styles: int, signers: int) -> Refiner:
     """One that changes nothing yet. Raises ``SignerError`` for settings that do not fit together."""
-    refiner = _built(Refiner, {"planes": len(CHANNELS) + PLANES, "widths": config.refiner, "styles": styles, "signers": signers})
+    refiner = _built(Refiner, {"planes": len(CHANNELS) + PLANES, "widths": config.refiner, "size": config.size, "styles": styles,
+                               "signers": signers})
     for key in ("size", "crop"):
         if getattr(config, key) % refiner.factor:
             raise SignerError(f"{key} must be a multiple of {refiner.factor} with this refiner, not {getattr(config, key)}")

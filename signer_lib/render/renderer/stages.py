@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -230,6 +231,8 @@ class RefinerStage(DiffusionStage):
         Stage.__init__(self, config, out, seed, minutes)
         known = pipeline.conditioner.config
         pipeline.register_modules(refiner=new_refiner(config, len(known.styles), len(known.signers)))
+        for number, style in enumerate(known.styles):
+            pipeline.refiner.canvas.data[number, :3] = torch.from_numpy(mean_frame(train, style)).permute(2, 0, 1)
         self.pipeline, self.vae = pipeline.ready(self.accelerator.device), pipeline.vae
         self.frames = min(SHORT, config.window)
         self._learn(pipeline.refiner, train, dev, self.frames, max(1, config.refiner_batch // self.frames))
@@ -240,10 +243,18 @@ class RefinerStage(DiffusionStage):
         with torch.no_grad():
             latents = clean(self.pipeline.window(control, batch.meaning, noise))
             pixels = to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1))
-        control, looks = control.flatten(0, 1), (row.repeat_interleave(self.frames) for row in (batch.meaning.style, batch.meaning.signer))
-        terms = pixel_losses(self.learner(pixels, control, *looks), batch.pixels.flatten(0, 1), hand_weights(control, self.config.weight_hands))
+        control = control.flatten(0, 1)
+        told = (row.repeat_interleave(self.frames, 0) for row in (batch.meaning.style, batch.meaning.signer, batch.corner))
+        terms = pixel_losses(self.learner(pixels, control, *told), batch.pixels.flatten(0, 1), hand_weights(control, self.config.weight_hands))
         return terms | {"total": terms["pixels"] + self.config.weight_ssim * terms["structure"]}
 
     @property
     def _used(self) -> RendererPipeline:
         return self._renderer(self.pipeline.denoiser, self.average.module)
+
+
+def mean_frame(train: Packed, style: str) -> np.ndarray:
+    """(S, S, 3) in -1..1, of at most ``MEASURED`` frames of a style."""
+    rows = np.concatenate([np.arange(clip["first"], clip["first"] + clip["count"]) for clip in train.clips if clip["style"] == style])
+    some = rows[np.linspace(0, len(rows) - 1, min(MEASURED, len(rows))).round().astype(int)]
+    return sum(train.frames[row].astype(np.float32) for row in some) / len(some) / 127.5 - 1
