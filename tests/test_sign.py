@@ -174,7 +174,7 @@ def test_the_renderer_is_loaded_once_and_when_it_is_needed_and_frames_come_one_b
     loaded, windows = [], []
     from_folder, control = RendererPipeline.from_folder, RendererPipeline.control
     monkeypatch.setattr(RendererPipeline, "from_folder", classmethod(lambda cls, *a: loaded.append(a) or from_folder(*a)))
-    monkeypatch.setattr(RendererPipeline, "control", lambda self, source: windows.append(len(source)) or control(self, source))
+    monkeypatch.setattr(RendererPipeline, "control", lambda self, source, body: windows.append(len(source)) or control(self, source, body))
     rendering = StableSignerPipeline(pipeline.slul, pipeline.prior, pipeline.experts, pipeline.models, Diffusion(folder))
     signings = [rendering("Where is the library? " * 20), rendering("Yes."), rendering("No.")]
     assert not loaded and len(signings[0].poses) > 1000

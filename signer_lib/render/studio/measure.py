@@ -20,7 +20,6 @@ from signer_lib.assets import DATA
 from signer_lib.errors import run
 from signer_lib.files import whole_file
 from signer_lib.pose import PoseSequence
-from signer_lib.progress import progress
 from signer_lib.render.control import LAYERS, LIMBS, control_image
 from signer_lib.render.flesh import FLESH, GENERIC
 from signer_lib.render.renderer.bundle import read_bundle
@@ -65,7 +64,7 @@ def measured(xyz: np.ndarray, who: str) -> tuple[Tensor, list[float]]:
     change = torch.zeros(2, int(twins.max()) + 1, requires_grad=True)
     optimizer = torch.optim.Adam([change], RATE)
     errors = []
-    for step in progress(range(STEPS + 1), who):
+    for step in range(STEPS + 1):
         edge = EDGES[0] * (EDGES[1] / EDGES[0]) ** (step / STEPS)
         radii = GENERIC * change[:, twins].exp()
         error = (told(control_image(joints, SIZE, edge=edge if 0 < step < STEPS else EDGES[1], radii=radii)) - truth).square().mean()
