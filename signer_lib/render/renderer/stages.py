@@ -21,7 +21,7 @@ from signer_lib.render.renderer.sampling import clean, to_x0
 from signer_lib.render.renderer.settings import RendererConfig
 from signer_lib.render.renderer.training import Draw, Stage
 
-SHORT = 4               # frames of the refiner's windows: in use they are longer, but the more windows a step has, the more it says
+SHORT = 2               # frames of the refiner's windows: in use they are longer, but the more windows a step has, the more it says
 MEASURED = 256          # training frames from which the latents' mean and deviation are measured
 
 
@@ -230,6 +230,7 @@ class RefinerStage(DiffusionStage):
                  minutes: float | None = None):
         Stage.__init__(self, config, out, seed, minutes)
         known = pipeline.conditioner.config
+        pipeline.register_to_config(steps=config.steps)                   # it is made for these
         pipeline.register_modules(refiner=new_refiner(config, len(known.styles), len(known.signers)))
         for number, style in enumerate(known.styles):
             pipeline.refiner.canvas.data[number, :3] = torch.from_numpy(mean_frame(train, style)).permute(2, 0, 1)
