@@ -56,7 +56,7 @@ def _write(clips: list[Clip], folder: Path, split: str) -> None:
     if blind := [clip.name for clip in clips if not np.isfinite(clip.xyz).all()]:
         raise SignerError(f"{blind[0]} in {split} has a joint that is never seen: a bundle holds whole poses only")
     known = [clip.signed for clip in clips if clip.signed is not None]
-    rows = [{"name": clip.name, "style": clip.style, "signer": clip.signer, "body": clip.body or clip.signer, "text": clip.text,
+    rows = [{"name": clip.name, "style": clip.style, "signer": clip.signer, "body": clip.body, "text": clip.text,
              "frames": len(clip.frames), "states": None if clip.signed is None else len(clip.signed.states)} for clip in clips]
     (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     places = np.concatenate([np.diff(np.rint(clip.xyz * GRAIN), axis=0, prepend=0) for clip in clips]).astype(np.int16)

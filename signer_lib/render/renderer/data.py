@@ -37,7 +37,10 @@ NEEDED = ("file_name", "poses_file_name", "style", "signer")
 
 @dataclass
 class Clip:
-    """frames (T, H, W, 3) uint8 RGB, xyz (T, 70, 3) signer70 joints, NaN where missing; ``signed`` is None where nothing is known."""
+    """frames (T, H, W, 3) uint8 RGB, xyz (T, 70, 3) signer70 joints, NaN where missing; ``signed`` is None where nothing is known.
+
+    body  whose limbs the control images show; left out, the signer's own.
+    """
 
     name: str
     frames: np.ndarray
@@ -47,6 +50,9 @@ class Clip:
     text: str = ""
     signed: Signed | None = None
     body: str = ""
+
+    def __post_init__(self):
+        self.body = self.body or self.signer
 
 
 def read_rows(folder: Path) -> list[dict]:
@@ -81,7 +87,7 @@ def read_clips(folder: Path | str, size: int) -> Iterator[Clip]:
         framing = Framing() if row.get("framing") is None else Framing(tuple(row["framing"][:2]), row["framing"][2])
         signed = _signed(folder / row["states_file_name"]) if row.get("states_file_name") else None
         yield Clip(row["file_name"], framed(frames, framing, size), held(poses.xyz), row["style"], row["signer"], row.get("text") or "", signed,
-                   row.get("body") or row["signer"])
+                   row.get("body") or "")
 
 
 def framed(frames: list[np.ndarray] | np.ndarray, framing: Framing, size: int) -> np.ndarray:

@@ -55,7 +55,7 @@ def pack(clips: Iterable[Clip], folder: Path | str) -> Packed:
                     raise SignerError(f"the clip {clip.name} has frames {clip.frames.shape} {clip.frames.dtype}, not {wanted} uint8")
                 file.write(clip.frames.tobytes())
                 content.update(clip.frames.tobytes() + clip.xyz.tobytes() + f"{clip.style} {clip.signer}".encode())
-                told = {"name": clip.name, "style": clip.style, "signer": clip.signer, "body": clip.body or clip.signer, "text": clip.text}
+                told = {"name": clip.name, "style": clip.style, "signer": clip.signer, "body": clip.body, "text": clip.text}
                 rows.append({"first": first, "count": len(clip.frames)} | told)
                 poses.append(np.asarray(clip.xyz, np.float32))
                 first += len(clip.frames)

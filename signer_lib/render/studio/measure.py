@@ -24,12 +24,12 @@ from signer_lib.render.control import LAYERS, LIMBS, control_image
 from signer_lib.render.flesh import FLESH, GENERIC
 from signer_lib.render.renderer.bundle import read_bundle
 from signer_lib.render.studio.frames import studio_frames
-from signer_lib.render.studio.looks import CROSSED, HELD_OUT, LOOKS, NUMBER
+from signer_lib.render.studio.looks import CROSSED, LOOKS, NUMBER
 
 # who shows a body: the one that is held out wears the clothes that it is filmed in
-SHOWN = {name: next((who for who, (body, _) in CROSSED.items() if body == name), name) if name == HELD_OUT else name for name in LOOKS}
+SHOWN = {name: name for name in LOOKS} | {body: who for who, (body, _) in CROSSED.items()}
 FRAMES, SIZE = 48, 128
-STEPS, RATE, KEPT = 80, 0.04, 1e-4     # of Adam on the radii's logarithms; how strongly they stay where they were
+STEPS, RATE, KEPT = 80, 0.04, 1e-4      # of Adam on the radii's logarithms; how strongly they stay where they were
 EDGES = 0.04, 0.01                      # of the control images, from the first step to the last, shoulder widths
 HANDS = {side: [k for k, layer in enumerate(LAYERS) if layer.startswith(side) and not layer.endswith("arm")] for side in ("right", "left")}
 HEAD = [k for k, layer in enumerate(LAYERS) if layer in ("head", "face", "mouth")]
