@@ -25,7 +25,18 @@ SHORT = 2               # frames of the refiner's windows: in use they are longe
 MEASURED = 256          # training frames from which the latents' mean and deviation are measured
 
 
-class AutoencoderStage(Stage):
+class PictureStage(Stage):
+    """What all stages share: pictures (N, 3, S, S) beside the true ones, hands weighted where the control images (N, K, S, S) show them."""
+
+    def _compared(self, made: Tensor, truth: Tensor, control: Tensor) -> dict[str, Tensor]:
+        terms = pixel_losses(made, truth, hand_weights(control, self.config.weight_hands))
+        return terms | {"total": terms["pixels"] + self.config.weight_ssim * terms["structure"]}
+
+    def _scores(self, made: Tensor, truth: Tensor, control: Tensor) -> dict[str, float]:
+        return {"total": self._compared(made, truth, control)["total"].item()} | picture_scores(made, truth, control)
+
+
+class AutoencoderStage(PictureStage):
     """Single frames there and back: L1 and SSIM, hands weighted, and a little KL so that the latents stay in one region."""
 
     name = "autoencoder"
@@ -43,14 +54,12 @@ class AutoencoderStage(Stage):
         pixels = batch.pixels[:, 0]
         noise = draw.normal(pixels.new_empty(len(pixels), self.vae.config.latent_channels, *(pixels.shape[-1] // factor(self.vae),) * 2))
         made, kl = self.learner(pixels, noise)
-        terms = pixel_losses(made, pixels, hand_weights(batch.control()[:, 0], self.config.weight_hands)) | {"kl": kl.float()}
-        return terms | {"total": terms["pixels"] + self.config.weight_ssim * terms["structure"] + self.config.weight_kl * terms["kl"]}
+        terms = self._compared(made, pixels, batch.control()[:, 0])
+        return terms | {"kl": kl.float(), "total": terms["total"] + self.config.weight_kl * kl.float()}
 
     def scores(self, batch: Batch) -> dict[str, float]:
         made, control = self._made(batch), batch.control()[:, 0]
-        terms = pixel_losses(made, batch.pixels[:, 0], hand_weights(control, self.config.weight_hands))
-        total = terms["pixels"] + self.config.weight_ssim * terms["structure"]
-        return {"total": total.item()} | picture_scores(made, batch.pixels[:, 0], control)
+        return self._scores(made, batch.pixels[:, 0], control)
 
     def samples(self, batch: Batch, frame: int) -> list[Tensor]:
         return [self._made(batch)]
@@ -82,7 +91,7 @@ class _Measured:
         readable(folder)
 
 
-class DiffusionStage(Stage):
+class DiffusionStage(PictureStage):
     """Clean latents -> noisy ones at a random time -> what the scheduler's ``prediction_type`` asks for; squared errors, hands weighted.
 
     Every frame of a window has the same noise, as in use, and many begin at noise alone: all that a renderer of few steps knows is the control.
@@ -159,10 +168,7 @@ class DiffusionStage(Stage):
 
     def scores(self, batch: Batch) -> dict[str, float]:
         made, control = self._made(batch).flatten(0, 1), batch.control().flatten(0, 1)
-        truth = batch.pixels.flatten(0, 1)
-        terms = pixel_losses(made, truth, hand_weights(control, self.config.weight_hands))
-        total = terms["pixels"] + self.config.weight_ssim * terms["structure"]
-        return {"total": total.item()} | picture_scores(made, truth, control)
+        return self._scores(made, batch.pixels.flatten(0, 1), control)
 
     def samples(self, batch: Batch, frame: int) -> list[Tensor]:
         pixels = batch.pixels[:, frame]
@@ -208,8 +214,7 @@ class DistillationStage(DiffusionStage):
         if self.config.weight_pixels:
             frame = int(draw.uniform()[0] * latents.shape[2])
             made = to_pixels(self.vae, found[:, :, frame])
-            seen = pixel_losses(made, batch.pixels[:, frame], hand_weights(control[:, frame], self.config.weight_hands))
-            terms["picture"] = seen["pixels"] + self.config.weight_ssim * seen["structure"]
+            terms["picture"] = self._compared(made, batch.pixels[:, frame], control[:, frame])["total"]
         return terms | {"total": terms["consistency"] + self.config.weight_pixels * terms.get("picture", 0.0)}
 
     def _earlier(self, noisy: Tensor, t: Tensor, control: Tensor, meaning: object) -> Tensor:
@@ -246,8 +251,7 @@ class RefinerStage(DiffusionStage):
             pixels = to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1))
         control = control.flatten(0, 1)
         told = (row.repeat_interleave(self.frames, 0) for row in (batch.meaning.style, batch.meaning.signer, batch.corner))
-        terms = pixel_losses(self.learner(pixels, control, *told), batch.pixels.flatten(0, 1), hand_weights(control, self.config.weight_hands))
-        return terms | {"total": terms["pixels"] + self.config.weight_ssim * terms["structure"]}
+        return self._compared(self.learner(pixels, control, *told), batch.pixels.flatten(0, 1), control)
 
     @property
     def _used(self) -> RendererPipeline:
