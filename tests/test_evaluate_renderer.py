@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from clips import STYLES, TINY, poses, small_detector, tiny, write_clips
 from signer_lib.cli import app
-from signer_lib.comparison.renderer_report import goals, markdown, read_result
+from signer_lib.comparison.renderer_report import goals, markdown, read_result, speed_goals
 from signer_lib.comparison.renderer_rows import ROWS, Rows, blurred, nearest
 from signer_lib.comparison.renderer_scores import MEASURES, evaluate, score, some
 from signer_lib.errors import SignerError
@@ -180,17 +180,25 @@ GOOD = {"ssim": 0.96, "psnr": 31.0, "hand_ssim": 0.85, "hand_ssim_of_ceiling": 0
 
 def told(**changes):
     rows = {"renderer": GOOD | changes, "autoencoder": {"fingers_countable": 0.92}}
-    return {row["goal"]: row for row in goals({"rows": rows, "speed": {"seconds_per_frame": 0.1, "peak_memory_mb": 900.0}})}
+    return {row["goal"]: row for row in goals({"rows": rows})}
 
 
 def test_goals_on_both_sides_of_their_limits():
-    assert len(told()) == 10 and all(row["reached"] for row in told().values())
-    assert told()["seconds for 75 frames"]["found"] == pytest.approx(7.5)
+    assert len(told()) == 8 and all(row["reached"] for row in told().values())
     worse = {"ssim": 0.94, "psnr": 29.0, "hand_ssim": 0.79, "hand_ssim_of_ceiling": 0.94, "flicker_ratio": 0.8, "keypoint_error": 0.016,
              "fingers_countable": 0.8, "style_accuracy": 0.98}
     for (name, value), goal in zip(worse.items(), told()):
         assert [missed for missed, row in told(**{name: value}).items() if not row["reached"]] == [goal]
-    assert not told(flicker_ratio=1.3)["flicker, by the reference's"]["reached"] and len(told(ssim=None)) == 9
+    assert not told(flicker_ratio=1.3)["flicker, by the reference's"]["reached"] and len(told(ssim=None)) == 7
+
+
+def test_goals_of_speed_on_both_sides_of_their_limits():
+    good = {"frames": 75, "threads": 2, "seconds": 11.0, "times_faster": 120.0, "peak_memory_gb": 1.0, "peak_memory_gb_of_2000_frames": 2.9}
+    assert [row["reached"] for row in speed_goals(good)] == [True] * 3
+    worse = {"seconds": 12.5, "times_faster": 99.0, "peak_memory_gb_of_2000_frames": 3.1}
+    for k, (name, value) in enumerate(worse.items()):
+        assert [row["reached"] for row in speed_goals(good | {name: value})] == [other != k for other in range(3)]
+    assert speed_goals(good)[0]["goal"] == "seconds for 75 frames, 2 threads"
 
 
 def test_a_file_that_is_no_result(tmp_path):
