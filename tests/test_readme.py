@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
+from signer_lib.comparison import renderer_report
 from signer_lib.comparison.report import ablations_markdown, markdown, study_runs
 from signer_lib.figures.text import phoenix_table
 from signer_lib.language.corpora import read_pairs
@@ -127,3 +128,21 @@ def test_the_tables_of_the_poses_come_from_results():
     assert f"{known:.1f} % are known, of the raw candidates {raw:.1f} %" in said
     results = read_results(folder / "rules") + read_results(folder / "recordings") + [speed]
     assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"
+
+
+def test_the_tables_of_the_video_come_from_results():
+    results = {split: renderer_report.read_result(RESULTS / "renderer" / f"{split}.json") for split in ("test", "test_body")}
+    for result in results.values():
+        assert renderer_report.markdown(result) in README
+    speed, said = json.loads((RESULTS / "renderer" / "speed.json").read_text()), " ".join(README.split())
+    test, body = (result["rows"] for result in results.values())
+    assert f"have an SSIM of {test['mean_frame']['ssim']:.3f}" in said
+    of_ceiling = [rows["renderer"]["hand_ssim_of_ceiling"] for rows in (test, body)]
+    assert "({:.2f}; {:.2f} on the unseen body)".format(*of_ceiling) in said
+    assert f"({test['renderer']['fingers_countable']:.0%} for {test['autoencoder']['fingers_countable']:.0%})" in said
+    assert f"SSIM ({body['renderer']['ssim']:.3f}) and PSNR ({body['renderer']['psnr']:.1f} dB)" in said
+    assert f"takes {speed['seconds']:.1f} s on two cores" in said and f"{speed['times_faster']:.0f} times" in said
+    assert f"{speed['peak_memory_gb']:.1f} GB of memory at most, {speed['peak_memory_gb_of_2000_frames']:.1f} GB for 2,000 frames" in said
+    training = json.loads((CHECKPOINTS / "renderer-base" / "training.json").read_text())
+    assert results["test"]["clips"] == 32 and training["size"] == 256
+    assert all("+" not in result["commit"] for result in [*results.values(), speed]), "made with changes that no commit holds"
