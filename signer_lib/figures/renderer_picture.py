@@ -1,6 +1,6 @@
 """README's picture of the shipped renderer: held-out sentences, rendered and as the studio drew them. [ours]
 
-    python -m signer_lib.comparison.renderer_picture --out results/renderer/frames.png
+    python -m signer_lib.figures.renderer_picture --out results/renderer/frames.png
 """
 
 from __future__ import annotations
