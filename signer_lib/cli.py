@@ -116,7 +116,7 @@ SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/back-translation-nano/model.safetensors": "git checkout -- data, or train it: see README",
-    "data/checkpoints/renderer-base/model_index.json": "git checkout -- data, or train it: see README",
+    "data/checkpoints/renderer-base/unet/diffusion_pytorch_model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/keypoints/model.safetensors": "git checkout -- data, or train it: see README",
     "data/lexicon/handshapes.yaml": "git checkout -- data",
     "data/corpus/train.text": "git checkout -- data",

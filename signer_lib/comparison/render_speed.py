@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from signer_lib.assets import CHECKPOINTS
+from signer_lib.assets import RENDERER
 from signer_lib.errors import run
 from signer_lib.results import write_result
 
@@ -95,7 +95,7 @@ def alone(work, *arguments):
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=CHECKPOINTS / "renderer-base")
+    parser.add_argument("--model", type=Path, default=RENDERER)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)

@@ -70,6 +70,6 @@ def speed_goals(speed: dict) -> list[dict]:
     )
 
 
-def _told(*goals: tuple) -> list[dict]:
+def _told(*rows: tuple) -> list[dict]:
     return [{"goal": goal, "wanted": wanted, "found": float(found), "reached": bool(reached(found))}
-            for goal, wanted, found, reached in goals if found is not None]
+            for goal, wanted, found, reached in rows if found is not None]

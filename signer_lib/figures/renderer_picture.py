@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signer_lib.assets import CHECKPOINTS, DATA
+from signer_lib.assets import DATA, RENDERER
 from signer_lib.errors import run
 from signer_lib.figures.renderer import plot_pictures
 from signer_lib.figures.save import save_fig
@@ -22,7 +22,7 @@ from signer_lib.render.renderer.pipeline import RendererPipeline
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=CHECKPOINTS / "renderer-base")
+    parser.add_argument("--model", type=Path, default=RENDERER)
     args = parser.parse_args(arguments)
     renderer, split = RendererPipeline.from_folder(args.model), packed_bundle(DATA / "clips_base", "test")
     rows: dict[str, list[np.ndarray]] = {"rendered": [], "reference": []}
