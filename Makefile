@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE := 1
 export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help sign test notebooks lab doctor
+.PHONY: help sign test notebooks lab doctor tables
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ notebooks: $(VENV)/.all  ## run the notebooks and compare what they print with w
 
 lab: $(VENV)/.all  ## JupyterLab at the tour
 	$(BIN)/jupyter lab notebooks/00_tour.ipynb
+
+tables: $(VENV)/.core  ## every table of results/, as Markdown and LaTeX, into OUT (default out/tables)
+	@$(BIN)/python -m signer_lib.tables $${OUT:+--out "$$OUT"}
 
 doctor: $(VENV)/.core  ## what is installed, shipped and missing
 	@$(BIN)/stable-signer doctor

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from clips import STYLES, TINY, poses, small_detector, tiny, write_clips
 from signer_lib.cli import app
-from signer_lib.comparison.renderer_report import goals, markdown, read_result, speed_goals
+from signer_lib.comparison.renderer_report import TITLES, goals, read_result, speed_goals
 from signer_lib.comparison.renderer_rows import ROWS, Rows, blurred, nearest
 from signer_lib.comparison.renderer_scores import MEASURES, evaluate, score, some
 from signer_lib.errors import SignerError
@@ -165,13 +165,8 @@ def test_names_that_the_detector_does_not_know_are_not_scored(rows, detector):
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
-def test_the_table_in_markdown(result):
-    lines = markdown(result).splitlines()
-    assert len(lines) == 2 + len(ROWS) and len({line.count("|") for line in lines}) == 1 and lines[0].startswith("| frames | SSIM | PSNR")
-    bare = json.loads(json.dumps(result))
-    for row in bare["rows"].values():
-        row["signer_accuracy"] = None
-    assert "| signer |" in lines[0] and "| signer |" not in markdown(bare)
+def test_every_row_has_a_name(result):
+    assert [*result["rows"]] == [*ROWS] == [*TITLES]
 
 
 GOOD = {"ssim": 0.96, "psnr": 31.0, "hand_ssim": 0.85, "hand_ssim_of_ceiling": 0.97, "flicker_ratio": 1.1, "keypoint_error": 0.01,

@@ -9,12 +9,13 @@ import pytest
 
 from signer_lib.assets import CHECKPOINTS, DATA, RESULTS, ROOT
 from signer_lib.comparison import renderer_report
-from signer_lib.comparison.report import ablations_markdown, markdown, study_runs
-from signer_lib.figures.text import phoenix_table
+from signer_lib.comparison.report import study_runs
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.prior.phonology import load_signs
 from signer_lib.results import read_results
+from signer_lib.tables import ablation, production, text_understanding, video
+from signer_lib.tables.markdown import grid
 
 AT_PACE = "rule at the batch's pace"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,8 +28,7 @@ def test_the_first_screen_says_what_this_is_what_it_is_not_and_the_two_commands(
 
 def test_the_numbers_come_from_results():
     result = json.loads((RESULTS / "slul" / "asl.json").read_text())
-    for name, row in result["rows"].items():
-        assert f"| {name} | {row['bleu4']:.1f} | {row['rouge']:.1f} | {row['wer']:.1f} | {row['exact']:.1f} |" in README
+    assert grid(text_understanding.asl(RESULTS)) in README
     assert f"{result['decoding']['seconds']['together']:.1f} s with 5 beams" in README
     assert f"{result['same_glosses_in_a_prompt_percent']:.1f} %" in README
     assert f"{result['grammar']['draws']:,} draws" in README and result["grammar"]["test_sentences_made"] == 0
@@ -41,7 +41,7 @@ def test_the_numbers_come_from_results():
 def test_the_table_of_phoenix_comes_from_results():
     results = read_results(RESULTS / "slul" / "phoenix14t")
     assert {"copy", "plain", "full"} <= {result["variant"] for result in results}
-    assert phoenix_table(results) in README
+    assert grid(text_understanding.phoenix(RESULTS)) in README
     assert all("+" not in result["commit"] for result in results), "made with changes that no commit holds"
 
 
@@ -104,13 +104,13 @@ def test_the_repository_names_no_machine():
 
 def test_the_tables_of_the_poses_come_from_results():
     folder = RESULTS / "slp_moe"
-    assert markdown(folder / "rules") in README and markdown(folder / "recordings") in README
+    assert grid(production.rules(RESULTS)) in README and grid(production.recordings(RESULTS)) in README
     speed = json.loads((folder / "speed.json").read_text())
     growth = {row["glosses"]: row["ms"] for row in speed["growth"]}
     assert f"takes {speed['ten_glosses_ms']['all']:.0f} ms from text to poses on two cores" in README
     assert f"100 glosses {growth[100]:.0f} ms, 1,000 glosses {growth[1000] / 1000:.1f} s" in README
     mean = lambda values: sum(values) / len(values)
-    assert ablations_markdown(folder / "rules") in README
+    assert grid(ablation.rules(RESULTS)) in README
     runs, said = {name: study_runs(folder / name) for name in ("rules", "recordings")}, " ".join(README.split())
     gates = [run["gates"] for run in runs["rules"]["full"]]
     assert f"({mean([gate['information']['manner']['bits'] for gate in gates]):.2f} bit about the manner" in said
@@ -132,8 +132,7 @@ def test_the_tables_of_the_poses_come_from_results():
 
 def test_the_tables_of_the_video_come_from_results():
     results = {split: renderer_report.read_result(RESULTS / "renderer" / f"{split}.json") for split in ("test", "test_body")}
-    for result in results.values():
-        assert renderer_report.markdown(result) in README
+    assert grid(video.test(RESULTS)) in README and grid(video.test_body(RESULTS)) in README
     speed, said = json.loads((RESULTS / "renderer" / "speed.json").read_text()), " ".join(README.split())
     test, body = (result["rows"] for result in results.values())
     assert f"have an SSIM of {test['mean_frame']['ssim']:.3f}" in said

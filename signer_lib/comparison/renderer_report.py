@@ -1,4 +1,4 @@
-"""What ``stable-signer evaluate renderer --out FILE`` left, read back: as a table, and against what was set beforehand. [ours]"""
+"""What ``stable-signer evaluate renderer --out FILE`` left, read back, and against what was set beforehand. [ours]"""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ from pathlib import Path
 
 from signer_lib.errors import SignerError
 
-TITLES = {  # row -> how it is named
+TITLES = {  # row -> how README and the tables name it
     "mean_frame": "mean training frame of the style and signer", "wrong_sentence": "frames of a wrong sentence",
-    "nearest_frame": "nearest training frame by pose", "blurred_hands": "the reference with blurred hands", "renderer": "**the renderer**",
-    "autoencoder": "its autoencoder alone (ceiling)", "reference": "the reference itself (ceiling)",
-}
-COLUMNS = {  # measure -> heading, how it is written
-    "ssim": ("SSIM", "{:.3f}"), "psnr": ("PSNR (dB)", "{:.1f}"), "hand_ssim": ("hand SSIM", "{:.3f}"),
-    "hand_ssim_of_ceiling": ("of ceiling", "{:.0%}"), "flicker_ratio": ("flicker", "{:.2f}"), "keypoint_error": ("keypoints", "{:.2%}"),
-    "body_error": ("body", "{:.2%}"), "hands_error": ("hands", "{:.2%}"), "face_error": ("face", "{:.2%}"),
-    "fingers_countable": ("fingers countable", "{:.0%}"), "style_accuracy": ("style", "{:.1%}"), "signer_accuracy": ("signer", "{:.1%}"),
-    "frechet": ("Fréchet", "{:.2f}"),
+    "nearest_frame": "nearest training frame by pose", "blurred_hands": "the reference with blurred hands", "renderer": "the renderer",
+    "autoencoder": "its autoencoder alone", "reference": "the reference itself",
 }
 STEADY = 1.2            # flicker, by the reference's, either way
 FINGERS = 0.95          # of the hands whose fingers are countable behind the autoencoder
@@ -32,16 +25,6 @@ def read_result(path: Path | str) -> dict:
     if not isinstance(result, dict) or not {"rows", "speed", "signatures"} <= set(result):
         raise SignerError(f"{path} is no result of a renderer: make one with  stable-signer evaluate renderer --out {path}")
     return result
-
-
-def markdown(result: dict) -> str:
-    """The rows as README shows them; what could not be measured is left empty."""
-    columns = {name: column for name, column in COLUMNS.items() if any(row.get(name) is not None for row in result["rows"].values())}
-    lines = ["| frames | " + " | ".join(heading for heading, _ in columns.values()) + " |", "| --- |" + " --- |" * len(columns)]
-    for name, row in result["rows"].items():
-        cells = ["" if row.get(measure) is None else form.format(row[measure]) for measure, (_, form) in columns.items()]
-        lines.append(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def goals(result: dict) -> list[dict]:

@@ -31,24 +31,32 @@ def study_runs(folder: Path | str) -> dict[str, list[dict]]:
     return {name: sorted(found, key=lambda run: run.get("seed", 0)) for name, found in runs.items()}
 
 
-def study_table(folder: Path | str, seed: int | None = None) -> dict:
-    """A table as ``metrics.table.pose_table`` makes it, of means over the seeds, or of one seed; of SLP-MoE the whole model, as ``slp_moe``.
+def study_systems(folder: Path | str, seed: int | None = None) -> dict[str, list[dict]]:
+    """The systems in the order of ``SYSTEMS``, of SLP-MoE the whole model, as ``slp_moe``: name -> its runs, one for each seed, or of one seed.
 
-    -> {"rows": {name: {"kind", "seeds", the measures, "top1" of single signs, "share_of_ceiling"}}, "ceiling", "count", "signatures"}
-    What was trained with other seeds only is left out. Rows stand in the order of ``SYSTEMS``. Raises ``SignerError`` without the truth's row.
+    "top1" of single signs and "share_of_ceiling" (BLEU-4 by the truth's) stand in every run that has them. What was trained with other seeds only is
+    left out. Raises ``SignerError`` without the truth's row.
     """
     runs = study_runs(folder)
     if CEILING not in runs:
         raise SignerError(f"{folder} has no row of {CEILING}, so nothing can be compared: run  python -m signer_lib.comparison.study  again")
-    kept = {}
-    for name, found in runs.items():
-        if found[0].get("variant", FULL) == FULL and (chosen := [run for run in found if seed is None or run.get("seed", seed) == seed]):
-            kept["slp_moe" if name == FULL else name] = chosen
-    rows = {name: _means(kept[name]) for name in SYSTEMS if name in kept}
-    best = rows[CEILING]["bleu4"]
-    for row in rows.values():
-        row["share_of_ceiling"] = row["bleu4"] / best if best else None
-    truth = kept[CEILING][0]
+    best, systems = runs[CEILING][0]["bleu4"], {}
+    for name in SYSTEMS:
+        found = [run for run in runs.get(FULL if name == "slp_moe" else name, []) if seed is None or run.get("seed", seed) == seed]
+        if found:
+            systems[name] = [run | ({"share_of_ceiling": run["bleu4"] / best} if best else {})
+                             | ({"top1": run["recognition"]["top1"]} if run.get("recognition") else {}) for run in found]
+    return systems
+
+
+def study_table(folder: Path | str, seed: int | None = None) -> dict:
+    """A table as ``metrics.table.pose_table`` makes it, of means over the seeds, or of one seed; see ``study_systems``.
+
+    -> {"rows": {name: {"kind", "seeds", the measures, "top1" of single signs, "share_of_ceiling"}}, "ceiling", "count", "signatures"}
+    """
+    systems = study_systems(folder, seed)
+    rows = {name: {"share_of_ceiling": None} | _means(runs) for name, runs in systems.items()}
+    truth = systems[CEILING][0]
     return {"rows": rows, "ceiling": CEILING, "count": truth["count"], "signatures": truth["signatures"]}
 
 
@@ -102,50 +110,18 @@ def goals(folder: Path | str) -> list[dict]:
     return told
 
 
-TITLES = {  # system -> how README names it
+TITLES = {  # system -> how README and the tables name it
     "static_mean": "static mean pose", "wrong_sentence": "a wrong sentence", "nearest_neighbour": "nearest training sentence",
     "stitching_raw": "stitching, no filter", "stitching": "stitching, 6 Hz Butterworth", "spoken_to_signed": "`spoken-to-signed` on the same prior",
-    "regression": "pose regression, in the manner of Progressive Transformers", "slp_moe": "**SLP-MoE**", "ground_truth": "ground truth (ceiling)",
+    "regression": "pose regression, in the manner of Progressive Transformers", "slp_moe": "SLP-MoE", "ground_truth": "ground truth",
 }
-COLUMNS = {  # measure -> heading, how it is written
-    "bleu4": ("BLEU-4 read back", "{:.1f}"), "share_of_ceiling": ("of ceiling", "{:.0%}"), "wer": ("WER", "{:.1f}"), "dtw_mje": ("DTW-MJE", "{:.3f}"),
-    "hand_error": ("hands", "{:.3f}"), "total_distance_ratio": ("distance", "{:.2f}"), "duration_ratio": ("duration", "{:.2f}"),
-    "rhythm_error": ("rhythm", "{:.2f}"), "wrist_jerk": ("jerk", "{:.0f}"), "top1": ("signs known (%)", "{:.1f}"), "seeds": ("seeds", "{}"),
-}
-
-
-def markdown(folder: Path | str) -> str:
-    """``study_table`` as README shows it."""
-    lines = ["| system | " + " | ".join(heading for heading, _ in COLUMNS.values()) + " |", "| --- |" + " --- |" * len(COLUMNS)]
-    for name, row in study_table(folder)["rows"].items():
-        seeds = row if "regression" in name or name == "slp_moe" else row | {"seeds": ""}
-        cells = [form.format(seeds[measure]) if seeds.get(measure) is not None else "" for measure, (_, form) in COLUMNS.items()]
-        lines.append(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-VARIANT_TITLES = {  # variant -> how README names it
-    "full": "**SLP-MoE**", "uniform_gate": "no gate: all experts weigh the same", "one_expert": "one expert",
+VARIANT_TITLES = {  # the same of a variant of SLP-MoE
+    "full": "SLP-MoE", "uniform_gate": "no gate: all experts weigh the same", "one_expert": "one expert",
     "first_candidate": "no Pose Chosen Network: the first candidate", "no_semantics": "Pose Chosen Networks without semantics",
     "no_refinement": "no refinement", "positions": "positions blended, not directions", "hard_choice": "one candidate for each expert",
     "top_2": "two experts a sign", "no_smooth": "no `L_smooth`", "no_vel": "no `L_vel`", "no_hand": "no `L_hand`", "no_way": "no `L_way`",
     "no_balance": "no load balance",
 }
-VARIANT_COLUMNS = {
-    "bleu4": ("BLEU-4", "{:.1f}"), "dtw_mje": ("DTW-MJE", "{:.3f}"), "hand_error": ("hands", "{:.3f}"),
-    "total_distance_ratio": ("distance", "{:.2f}"), "rhythm_error": ("rhythm", "{:.3f}"), "size_error": ("size", "{:.3f}"),
-    "wrist_jerk": ("jerk", "{:.0f}"), "seam_velocity": ("at seams", "{:.2f}"), "bone_drift": ("bones drift", "{:.2%}"),
-}
-
-
-def ablations_markdown(folder: Path | str) -> str:
-    """``ablations`` as README shows it: means over the seeds, and how many there are."""
-    lines = ["| SLP-MoE | " + " | ".join(heading for heading, _ in VARIANT_COLUMNS.values()) + " | seeds |",
-             "| --- |" + " --- |" * (len(VARIANT_COLUMNS) + 1)]
-    for name, row in ablations(folder).items():
-        cells = [form.format(float(np.mean(row[measure]))) for measure, (_, form) in VARIANT_COLUMNS.items()]
-        lines.append(f"| {VARIANT_TITLES[name]} | " + " | ".join(cells) + f" | {len(row['bleu4'])} |")
-    return "\n".join(lines)
 
 
 def _measures(runs: list[dict]) -> list[str]:
@@ -155,6 +131,4 @@ def _measures(runs: list[dict]) -> list[str]:
 
 
 def _means(runs: list[dict]) -> dict:
-    row = {"kind": runs[0]["kind"], "seeds": len(runs)} | {name: float(np.mean([run[name] for run in runs])) for name in _measures(runs)}
-    known = [run["recognition"]["top1"] for run in runs if run.get("recognition")]
-    return row | ({"top1": float(np.mean(known))} if known else {})
+    return {"kind": runs[0]["kind"], "seeds": len(runs)} | {name: float(np.mean([run[name] for run in runs])) for name in _measures(runs)}

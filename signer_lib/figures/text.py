@@ -1,4 +1,4 @@
-"""Text understanding: bars for each gloss, masks, matrices, spans, losses over time, and the table and lines of the study. [ours]
+"""Text understanding: bars for each gloss, masks, matrices, spans, losses over time, and the lines of the study. [ours]
 
 Every drawing function takes data and an axis, and returns the axis; without an axis it makes a new figure (``axis.figure``).
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,19 +32,13 @@ TERMS = {  # a term of L_text -> its name in a legend
     "asked": "pointer of prompts [ours]",
 }
 SYSTEMS = {  # a variant of the study -> its name in a table or legend, in their order
-    "copy": "copying the text (floor)",
+    "copy": "copying the text",
     "plain": "Eq. 2 (plain)",
     "sagm": "+ SAGM, Eq. 3",
     "sagm_kl": "+ KL, Eq. 4",
     "full": "+ contrast, Eq. 5 (full)",
     "full_semantic": "full, semantic masking",
 }
-PUBLISHED = (  # BLEU-4, ROUGE on the test set of PHOENIX-2014T
-    ("published: Egea Gomez 2021", 13.13, 47.98),
-    ("published: Stoll 2018", 15.26, 48.1),
-    ("published: Progressive Transformers (from memory, unverified)", 19.10, 54.55),
-    ("published: FS-Net (from memory, unverified)", 20.08, 56.63),
-)
 NOISES = {"drop": "words dropped", "misspell": "words misspelt", "rarer": "rarer synonyms"}
 
 
@@ -149,21 +142,6 @@ def _by_variant(results: Sequence[Mapping]) -> dict[str, list[Mapping]]:
         groups[result["variant"]].append(result)
     order = [*SYSTEMS, *groups]
     return dict(sorted(groups.items(), key=lambda item: order.index(item[0])))
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
-
-
-def phoenix_table(results: Sequence[Mapping]) -> str:
-    """The results of ``signer_lib.language.study`` as a Markdown table: published rows, the floor, each variant's mean ± deviation over seeds."""
-    rows = [(name, f"{bleu:.2f}", f"{rouge:.2f}", "", "", "") for name, bleu, rouge in PUBLISHED]
-    for variant, runs in _by_variant(results).items():
-        test = [_spread([run["test"][measure] for run in runs]) for measure in ("bleu4", "rouge", "wer")]
-        seeds = str(len(runs)) if "seed" in runs[0] else ""
-        rows.append((SYSTEMS.get(variant, variant), *test, _spread([run["dev"]["bleu4"] for run in runs]), seeds))
-    head = ("system", "BLEU-4", "ROUGE", "WER (%)", "BLEU-4 on dev", "seeds")
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows))
 
 
 def plot_noise(results: Sequence[Mapping], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:

@@ -1,0 +1,128 @@
+"""From text to video: which stage costs what, the hierarchy against the cascade, training all together, and noise. [ours]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from signer_lib.metrics.table import DOWN, MEANINGLESS, UP
+from signer_lib.tables.model import Cell, Column, Row, Table, over_seeds, read, sources
+from signer_lib.tables.published import published
+
+TITLE = "End to end"
+FILES = {name: f"end_to_end/{name}.json" for name in ("attribution", "joint", "corruption")}
+MEASURES = {
+    "bleu4": Column("BLEU-4", UP), "bleu4_glosses": Column("BLEU-4 of signs", UP), "wer": Column("WER (%)", DOWN), "rouge": Column("ROUGE", UP),
+    "hand_error": Column("hands", DOWN, "{:.3f}"), "dtw_mje": Column("DTW-MJE", DOWN, "{:.3f}"),
+    "bleu4_seen": Column("BLEU-4 of frames", UP), "wer_seen": Column("WER of frames (%)", DOWN), "rouge_seen": Column("ROUGE of frames", UP),
+    "hand_ssim": Column("hand SSIM", UP, "{:.3f}"), "ssim": Column("SSIM", UP, "{:.3f}"), "psnr": Column("PSNR (dB)", UP),
+}
+GIVEN = {  # how far the truth is put in -> how the row is named, what it is
+    "nothing": ("text alone", "system"), "glosses": ("true glosses", "aside"), "choice": ("true glosses and choice", "aside"),
+    "poses": ("true poses", "ceiling"), "frames": ("true poses, drawn by the studio", "ceiling"),
+}
+STAGES = {"understanding": "understanding", "choice": "choice", "poses": "poses", "rendering": "rendering"}
+CHAINS = {"hierarchy": "the hierarchy: SLUL, SLP-MoE, renderer", "cascade": "the cascade: SLUL, pose regression, the same renderer"}
+SYSTEMS = {"frozen": "frozen", "control": "the renderer alone, as many steps", "joint": "SLP-MoE and the renderer together"}
+SIZES = {"nano": "nano, 64 pixels", "base": "base, 256 pixels"}
+UNITS = ("BLEU and ROUGE 0..100, of the text read back from the poses, or, where the heading says so, of frames: poses found in them by a detector; "
+         "hands and DTW-MJE in shoulder widths; hand SSIM: against frames of the true poses, after aligning time")
+
+
+def load(results: Path, name: str) -> dict:
+    return read(results, FILES[name], f"python -m signer_lib.comparison.{name} --out results/{FILES[name]}")
+
+
+def measured(runs: Sequence[Mapping]) -> dict[str, Cell | None]:
+    """Rows of a file that differ in their seed alone -> a cell a measure."""
+    return {measure: over_seeds([run.get(measure) for run in runs]) for measure in MEASURES}
+
+
+def seeds_of(runs: Sequence[Mapping]) -> int:
+    return len({run["seed"] for run in runs})
+
+
+def heading_of(measure: str) -> str:
+    return MEASURES[measure].heading if measure in MEASURES else measure
+
+
+def attribution(results: Path) -> Table:
+    """Each chain with the truth put in up to a stage."""
+    result, groups = load(results, "attribution"), {}
+    for chain in dict.fromkeys(row["chain"] for row in result["rows"]):
+        rows = []
+        for given, (title, kind) in GIVEN.items():
+            if runs := [row for row in result["rows"] if (row["chain"], row["given"]) == (chain, given)]:
+                rows.append(Row(title, kind, measured(runs), seeds_of(runs)))
+        groups[CHAINS.get(chain, chain)] = rows
+    count = result["rows"][0]["count"]
+    films = {row["video_count"] for row in result["rows"] if row.get("video_count")}
+    notes = [f"{count} sentences" + (f", {max(films)} of them as video" if films else ""), UNITS]
+    return Table("given", MEASURES, groups, notes, sources(results, FILES["attribution"]))
+
+
+def loss(results: Path) -> Table:
+    """What each stage takes: how much better a measure gets when the truth stands in its place."""
+    result, groups = load(results, "attribution"), {}
+    for chain in dict.fromkeys(row["chain"] for row in result["loss"]):
+        rows = []
+        for measure in dict.fromkeys(row["measure"] for row in result["loss"] if row["chain"] == chain):
+            own = [row for row in result["loss"] if (row["chain"], row["measure"]) == (chain, measure) and row["mean"] is not None]
+            cells = {row["stage"]: Cell(row["mean"], row["std"] if row["seeds"] > 1 else None) for row in own}
+            rows.append(Row(heading_of(measure), "aside", cells, max((row["seeds"] for row in own), default=None)))
+        groups[CHAINS.get(chain, chain)] = rows
+    columns = {stage: Column(title, MEANINGLESS, "{:+.3f}") for stage, title in STAGES.items()}
+    return Table("measure", columns, groups, ["what the measure loses (or, with errors, gains) in each stage, in its own units"],
+                 sources(results, FILES["attribution"]))
+
+
+def goal(results: Path) -> Table:
+    """The hierarchy by the cascade, beside what the paper claims."""
+    result = load(results, "attribution")
+    found = result["goal"]
+    columns = {"hierarchy": Column("hierarchy", UP), "cascade": Column("cascade", UP), "ratio": Column("ratio", UP, "{:.3f}"),
+               "wanted": Column("wanted", MEANINGLESS, "{:.3f}")}
+    cells = {name: Cell(found[name]) for name in ("hierarchy", "cascade", "wanted") if found.get(name) is not None}
+    if found.get("ratio") is not None:
+        cells["ratio"] = Cell(found["ratio"], interval=tuple(found["interval"]) if found.get("interval") else None)
+    reached = "ratio" in cells and found["ratio"] >= found["wanted"]
+    notes = [f"measure: {found['measure']}; wanted {found['wanted']} or more: {'reached' if reached else 'not reached'}",
+             "the published ratio is of another system, corpus and baseline: nothing here repeats that measurement"]
+    return Table("system", columns, {"": [Row("ours", "aside", cells, len(result["seeds"]), True), *published("end to end")]}, notes,
+                 sources(results, FILES["attribution"]))
+
+
+def joint(results: Path) -> Table:
+    """SLP-MoE and the renderer trained together, beside both left alone and the renderer trained on by itself."""
+    result, groups = load(results, "joint"), {}
+    for size in dict.fromkeys(row["size"] for row in result["rows"]):
+        rows = []
+        for system, title in SYSTEMS.items():
+            if runs := [row for row in result["rows"] if (row["size"], row["system"]) == (size, system)]:
+                rows.append(Row(title, "system", measured(runs), seeds_of(runs), system == "joint"))
+        groups[SIZES.get(size, size)] = rows
+    notes = [f"{row['size']}: {heading_of(row['measure'])} of joint less {row['against']}: {row['mean']:+.4f}"
+             + (f" ± {row['std']:.4f}" if row["seeds"] > 1 else "") + f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}"
+             for row in result["difference"]]
+    counts = ", ".join(f"{size}: {clips} clips" for size, clips in {row['size']: row['clips'] for row in result['rows']}.items())
+    return Table("training", MEASURES, groups, [counts, UNITS, *notes], sources(results, FILES["joint"]))
+
+
+def corruption(results: Path) -> Table:
+    """Noise of several strengths put in before a stage."""
+    result, groups = load(results, "corruption"), {}
+    key = lambda row: (row["chain"], row["stage"], row["noise"])
+    for chain, stage, noise in dict.fromkeys(map(key, result["rows"])):
+        own = [row for row in result["rows"] if key(row) == (chain, stage, noise)]
+        rows = []
+        for level in sorted({row["level"] for row in own}):
+            runs = [row for row in own if row["level"] == level]
+            rows.append(Row("clean" if level == 0 else f"{level:g}", "aside", measured(runs), seeds_of(runs)))
+        groups[f"{chain}: {noise}, in {stage}"] = rows
+    return Table("noise", MEASURES, groups, [UNITS], sources(results, FILES["corruption"]))
+
+
+PARTS = {
+    "Which stage makes the error": attribution, "What each stage costs": loss, "The goal: hierarchy by cascade": goal,
+    "Trained together": joint, "Under noise": corruption,
+}
