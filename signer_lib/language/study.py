@@ -50,11 +50,11 @@ def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]
             yield {"noise": kind, "rate": rate, "words_changed": round(share, 4), "bleu4": scores["bleu4"], "wer": scores["wer"]}
 
 
-def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path) -> dict:
+def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path, minutes: float | None = None) -> dict:
     """Trains one variant with one seed and scores it. JSON-ready."""
     out = work / f"{variant}-{seed}"
     if not (out / "training.json").is_file():  # else it was trained before, and is only scored
-        Training(slul_config(size, VARIANTS[variant]), corpus, out, seed).run()
+        Training(slul_config(size, VARIANTS[variant]), corpus, out, seed, minutes).run()
     slul = SLUL.from_pretrained(out)
     clean = {"dev": evaluate(slul, corpus.dev), "test": evaluate(slul, corpus.test), "test_greedy": evaluate(slul, corpus.test, beams=1)}
     settings = json.loads((out / "training.json").read_text(encoding="utf-8"))
@@ -71,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", default="base")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--minutes", type=float, help="of each training, instead of all its epochs")
     parser.add_argument("--work", type=Path, default=Path("out/study"), help="where the trained models go")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
@@ -85,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
             path = args.out / f"{variant}-{seed}.json"
             if path.is_file():
                 continue
-            result = one_run(variant, seed, corpus, args.size, args.work)
+            result = one_run(variant, seed, corpus, args.size, args.work, args.minutes)
             write_result(path, result, f"{command} --variants {variant} --seeds {seed}")
             print(f"{variant}, seed {seed}: test BLEU-4 {result['test']['bleu4']:.2f}, dev {result['dev']['bleu4']:.2f}", flush=True)
 

@@ -58,8 +58,9 @@ def recorded_glosses(folder: Path, name: str) -> set[str]:
     return {row["gloss"] for row in Prior.load(folder / "pools" / name).rows() if row["source"] == "recording" and len(row["gloss"]) > 1}
 
 
-def write_sentences(folder: Path, seed: int, recorded: set[str] | None = None) -> dict[str, int]:
-    """All splits of the folder, and the judge's. -> how many sentences each has"""
+def write_sentences(folder: Path, seed: int, recorded: set[str] | None = None, share: float = 1.0) -> dict[str, int]:
+    """All splits of the folder, and the judge's; of each so large a ``share``. -> how many sentences each has"""
+    sizes, judge_sizes = ({split: max(1, round(share * count)) for split, count in whole.items()} for whole in (SIZES, JUDGE_SIZES))
     pools = {name: Prior.load(folder / "pools" / name) for name in POOLS}
 
     def wanted(glosses: list[str]) -> bool:
@@ -67,14 +68,14 @@ def write_sentences(folder: Path, seed: int, recorded: set[str] | None = None) -
             return False
         return fits(units_of(glosses, pools["prior"]))
 
-    drawn = new_sentences(JUDGE_SIZES["train"] + JUDGE_SIZES["dev"] + SIZES["dev"] + SIZES["test"], seed, wanted)
+    drawn = new_sentences(judge_sizes["train"] + judge_sizes["dev"] + sizes["dev"] + sizes["test"], seed, wanted)
     written, at = {}, 0
-    for where, split, count in (("", "test", SIZES["test"]), ("", "dev", SIZES["dev"]), ("judge", "dev", JUDGE_SIZES["dev"]),
-                                ("judge", "train", JUDGE_SIZES["train"])):
+    for where, split, count in (("", "test", sizes["test"]), ("", "dev", sizes["dev"]), ("judge", "dev", judge_sizes["dev"]),
+                                ("judge", "train", judge_sizes["train"])):
         pool = pools["judge" if where else split]
         written[f"{where}/{split}".lstrip("/")] = write_split(folder / where, split, performances(split, drawn[at:at + count], pool, seed))
         at += count
-    written["train"] = write_split(folder, "train", performances("train", drawn[at - SIZES["train"]:at], pools["train"], seed))
+    written["train"] = write_split(folder, "train", performances("train", drawn[at - sizes["train"]:at], pools["train"], seed))
     return written
 
 
@@ -86,7 +87,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=signer_data(), help="folder of the recordings (default: $SIGNER_DATA)")
     parser.add_argument("--rules", type=Path, help="the finished data set (a), whose signers do the signs without a recording")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", type=float, default=1.0, help="of the sentences of each split (default: all)")
     args = parser.parse_args()
+    if not 0 < args.share <= 1:
+        raise SignerError(f"--share is more than 0 and at most 1, not {args.share:g}")
     if (args.out / "about.json").exists():
         raise SignerError(f"{args.out} holds a finished data set: choose another --out, or delete it")
     if args.which == "rules":
@@ -97,7 +101,7 @@ def main() -> None:
             raise SignerError("data set (b) needs the recordings and data set (a): give --data DIR and --rules DIR")
         report = recorded_pools(args.out, args.data, args.rules, args.seed)
         recorded = set.union(*(recorded_glosses(args.out, name) for name in ("prior", "test")))
-    counts = write_sentences(args.out, args.seed, recorded)
+    counts = write_sentences(args.out, args.seed, recorded, args.share)
     about = {"which": args.which, "sentences": counts, "seed": args.seed, "commit": commit(), **({"recordings": report} if report else {}),
              "command": shlex.join(["python", "-m", "signer_lib.performances", *sys.argv[1:]])}
     with whole_file(args.out / "about.json") as part:

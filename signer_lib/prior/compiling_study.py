@@ -78,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = ArgumentParser(prog="python -m signer_lib.prior.compiling_study", description=main.__doc__)
     parser.add_argument("--asl-lex", type=Path, help="ASL-LEX 2.0's signdata.csv")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--out", type=Path, default=RESULTS / "prior" / "compiling.json", help="default: %(default)s")
     args = parser.parse_args(arguments)
     result = {"lexicon": study(load_signs(), args.processes)}
     if args.asl_lex:
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
         entries = len(lexicon.signs) + len(lexicon.problems)
         result["asl_lex"] |= {"entries": entries, "share compiled": round(result["asl_lex"]["compiled"] / entries, 4)}
     command = f"python -m signer_lib.prior.compiling_study --processes {args.processes}" + (f" --asl-lex {args.asl_lex.name}" if args.asl_lex else "")
-    write_result(RESULTS / "prior" / "compiling.json", result, command)
+    write_result(args.out, result, command)
     print(json.dumps({name: {key: value for key, value in part.items() if key != "problems"} for name, part in result.items()}, indent=1))
 
 

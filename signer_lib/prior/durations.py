@@ -54,9 +54,9 @@ def load_factors(path: Path = FACTORS_FILE) -> dict[str, float]:
     return {name: f.number(name, 0.01, 5000) for name in names}
 
 
-def duration_of(sign: Sign) -> float:
+def duration_of(sign: Sign, path: Path = FACTORS_FILE) -> float:
     """Milliseconds of a sign in citation form: the base times the factor of each condition that holds, to 10 ms."""
-    factors = load_factors()
+    factors = load_factors(path)
     return round(factors["base"] * float(np.prod([factors[name] for name, holds in CONDITIONS.items() if holds(sign)])), -1)
 
 
@@ -92,6 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = ArgumentParser(prog="python -m signer_lib.prior.durations", description=main.__doc__)
     parser.add_argument("--asl-lex", type=Path, required=True, help="ASL-LEX 2.0's signdata.csv")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--factors", type=Path, default=FACTORS_FILE, help="where the rule's numbers go (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=RESULTS / "prior" / "durations.json", help="default: %(default)s")
     args = parser.parse_args(arguments)
     lexicon = read_asl_lex(args.asl_lex)
     entries = np.array(sorted(lexicon.signs))
@@ -112,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
                                            / sum(map(product, lexicon.signs[e].parts)) for e in compounds]))
     factors = {name: round(value, 0 if name == "base" else 3) for name, value in factors.items()}
     command = f"python -m signer_lib.prior.durations --asl-lex {args.asl_lex.name} --seed {args.seed}"
-    with whole_file(FACTORS_FILE) as part:
+    with whole_file(args.factors) as part:
         part.write_text("# The duration rule of prior/durations.py: base in milliseconds, the rest are factors. [ours]\n"
                         f"# Fitted on half of ASL-LEX 2.0's SignDuration(ms) (CC BY-NC 4.0) by: {command}\n"
                         + yaml.safe_dump(factors, sort_keys=False), encoding="utf-8")
@@ -120,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     def predicted(sign: Sign | Compound) -> float:
         parts = parts_of(sign)
-        return sum(map(duration_of, parts)) * (factors["compound"] if len(parts) > 1 else 1)
+        return sum(duration_of(part, args.factors) for part in parts) * (factors["compound"] if len(parts) > 1 else 1)
 
     def error(pairs: list[tuple[Sign | Compound, str]], pace: bool) -> float:
         return round(float(np.median([abs(predicted(sign) * (paces[lexicon.batches[e]] if pace else 1) - lexicon.durations[e])
@@ -134,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
                                      for name, pairs in groups.items()},
               "median error in ms of one duration for all": round(float(np.median(np.abs(recorded - np.median(recorded)))), 1),
               "factors": factors, "pace of the batches": {batch: round(float(pace), 3) for batch, pace in paces.items()}}
-    write_result(RESULTS / "prior" / "durations.json", result, command)
+    write_result(args.out, result, command)
     print(json.dumps(result["median error in ms"], indent=1))
 
 

@@ -22,7 +22,8 @@ def poses(results: Path) -> Table:
     """Milliseconds from text to poses: each stage for ten glosses, and texts of other lengths."""
     name = "slp_moe/speed.json"
     speed = read(results, name, f"python -m signer_lib.comparison.speed --out results/{name}")
-    columns = {stage: Column(f"{heading} (ms)", DOWN) for stage, heading in STAGES.items()} | {"each": Column("a gloss (ms)", DOWN, "{:.2f}")}
+    columns = {stage: Column(f"{heading} (ms)", DOWN, "{:,.1f}") for stage, heading in STAGES.items()}
+    columns["each"] = Column("a gloss (ms)", DOWN, "{:.2f}")
     ten = speed["ten_glosses_ms"]
     rows = [Row("a sentence of 10 glosses", "system", {stage: Cell(ten[stage]) for stage in STAGES} | {"each": Cell(ten["all"] / 10)}, ours=True)]
     rows += [Row(f"{row['glosses']:,} glosses, sentences together", "aside", {"all": Cell(row["ms"]), "each": Cell(row["ms"] / row["glosses"])})
@@ -38,7 +39,7 @@ def video(results: Path) -> Table:
     """Seconds and memory of a clip, beside networks of Stable Diffusion 1.5's size."""
     name = "renderer/speed.json"
     speed = read(results, name, f"python -m signer_lib.comparison.render_speed --out results/{name}")
-    columns = {"steps": Column("steps", MEANINGLESS, "{:.0f}"), "seconds": Column("seconds a clip", DOWN),
+    columns = {"steps": Column("steps", MEANINGLESS, "{:.0f}"), "seconds": Column("seconds a clip", DOWN, "{:,.1f}"),
                "frame": Column("seconds a frame", DOWN, "{:.2f}"), "times": Column("times as long", DOWN),
                "memory": Column("peak memory (GB)", DOWN, "{:.2f}")}
 

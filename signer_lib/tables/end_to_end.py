@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from signer_lib.metrics.table import DOWN, MEANINGLESS, UP
@@ -11,11 +12,15 @@ from signer_lib.tables.published import published
 
 TITLE = "End to end"
 FILES = {name: f"end_to_end/{name}.json" for name in ("attribution", "joint", "corruption")}
+COMMANDS = {
+    "attribution": "python -m signer_lib.comparison.attribution", "joint": "python -m signer_lib.joint.evaluate",
+    "corruption": "python -m signer_lib.comparison.corruption",
+}
 MEASURES = {
-    "bleu4": Column("BLEU-4", UP), "bleu4_glosses": Column("BLEU-4 of signs", UP), "wer": Column("WER (%)", DOWN), "rouge": Column("ROUGE", UP),
-    "hand_error": Column("hands", DOWN, "{:.3f}"), "dtw_mje": Column("DTW-MJE", DOWN, "{:.3f}"),
-    "bleu4_seen": Column("BLEU-4 of frames", UP), "wer_seen": Column("WER of frames (%)", DOWN), "rouge_seen": Column("ROUGE of frames", UP),
-    "hand_ssim": Column("hand SSIM", UP, "{:.3f}"), "ssim": Column("SSIM", UP, "{:.3f}"), "psnr": Column("PSNR (dB)", UP),
+    "gloss_wer": Column("WER of glosses (%)", DOWN), "bleu4": Column("BLEU-4", UP), "wer": Column("WER (%)", DOWN),
+    "hand_error": Column("hands", DOWN, "{:.3f}"), "dtw_mje": Column("DTW-MJE", DOWN, "{:.3f}"), "bleu4_seen": Column("BLEU-4 of frames", UP),
+    "wer_seen": Column("WER of frames (%)", DOWN), "hand_ssim": Column("hand SSIM", UP, "{:.3f}"), "ssim": Column("SSIM", UP, "{:.3f}"),
+    "psnr": Column("PSNR (dB)", UP, "{:.2f}"),
 }
 GIVEN = {  # how far the truth is put in -> how the row is named, what it is
     "nothing": ("text alone", "system"), "glosses": ("true glosses", "aside"), "choice": ("true glosses and choice", "aside"),
@@ -23,14 +28,13 @@ GIVEN = {  # how far the truth is put in -> how the row is named, what it is
 }
 STAGES = {"understanding": "understanding", "choice": "choice", "poses": "poses", "rendering": "rendering"}
 CHAINS = {"hierarchy": "the hierarchy: SLUL, SLP-MoE, renderer", "cascade": "the cascade: SLUL, pose regression, the same renderer"}
-SYSTEMS = {"frozen": "frozen", "control": "the renderer alone, as many steps", "joint": "SLP-MoE and the renderer together"}
-SIZES = {"nano": "nano, 64 pixels", "base": "base, 256 pixels"}
-UNITS = ("BLEU and ROUGE 0..100, of the text read back from the poses, or, where the heading says so, of frames: poses found in them by a detector; "
+SYSTEMS = {"frozen": "SLP-MoE before", "control": "as many steps more, without the renderer", "joint": "with the renderer's loss"}
+UNITS = ("BLEU 0..100, of the text read back from the poses, or, where the heading says so, of frames: poses found in them by a detector; "
          "hands and DTW-MJE in shoulder widths; hand SSIM: against frames of the true poses, after aligning time")
 
 
 def load(results: Path, name: str) -> dict:
-    return read(results, FILES[name], f"python -m signer_lib.comparison.{name} --out results/{FILES[name]}")
+    return read(results, FILES[name], f"{COMMANDS[name]} --out results/{FILES[name]}")
 
 
 def measured(runs: Sequence[Mapping]) -> dict[str, Cell | None]:
@@ -68,12 +72,13 @@ def loss(results: Path) -> Table:
         rows = []
         for measure in dict.fromkeys(row["measure"] for row in result["loss"] if row["chain"] == chain):
             own = [row for row in result["loss"] if (row["chain"], row["measure"]) == (chain, measure) and row["mean"] is not None]
-            cells = {row["stage"]: Cell(row["mean"], row["std"] if row["seeds"] > 1 else None) for row in own}
+            cells = {row["stage"]: Cell(row["mean"], row["std"]) for row in own}
             rows.append(Row(heading_of(measure), "aside", cells, max((row["seeds"] for row in own), default=None)))
         groups[CHAINS.get(chain, chain)] = rows
     columns = {stage: Column(title, MEANINGLESS, "{:+.3f}") for stage, title in STAGES.items()}
-    return Table("measure", columns, groups, ["what the measure loses (or, with errors, gains) in each stage, in its own units"],
-                 sources(results, FILES["attribution"]))
+    note = ("how much better the measure gets when the truth stands in the place of the stage, in its own units: above 0 the stage costs something, "
+            "below 0 the truth comes out worse than what stands in for it")
+    return Table("measure", columns, groups, [note], sources(results, FILES["attribution"]))
 
 
 def goal(results: Path) -> Table:
@@ -84,7 +89,8 @@ def goal(results: Path) -> Table:
                "wanted": Column("wanted", MEANINGLESS, "{:.3f}")}
     cells = {name: Cell(found[name]) for name in ("hierarchy", "cascade", "wanted") if found.get(name) is not None}
     if found.get("ratio") is not None:
-        cells["ratio"] = Cell(found["ratio"], interval=tuple(found["interval"]) if found.get("interval") else None)
+        ends = [inf if end is None else end for end in found["interval"]]                # none where the cascade is read as nothing
+        cells["ratio"] = Cell(found["ratio"], interval=(ends[0], ends[1]))
     reached = "ratio" in cells and found["ratio"] >= found["wanted"]
     notes = [f"measure: {found['measure']}; wanted {found['wanted']} or more: {'reached' if reached else 'not reached'}",
              "the published ratio is of another system, corpus and baseline: nothing here repeats that measurement"]
@@ -100,12 +106,20 @@ def joint(results: Path) -> Table:
         for system, title in SYSTEMS.items():
             if runs := [row for row in result["rows"] if (row["size"], row["system"]) == (size, system)]:
                 rows.append(Row(title, "system", measured(runs), seeds_of(runs), system == "joint"))
-        groups[SIZES.get(size, size)] = rows
-    notes = [f"{row['size']}: {heading_of(row['measure'])} of joint less {row['against']}: {row['mean']:+.4f}"
-             + (f" ± {row['std']:.4f}" if row["seeds"] > 1 else "") + f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}"
-             for row in result["difference"]]
-    counts = ", ".join(f"{size}: {clips} clips" for size, clips in {row['size']: row['clips'] for row in result['rows']}.items())
-    return Table("training", MEASURES, groups, [counts, UNITS, *notes], sources(results, FILES["joint"]))
+        groups[size] = rows
+    counts = ", ".join(f"{size}: {clips} clips" for size, clips in {row["size"]: row["clips"] for row in result["rows"]}.items())
+    return Table("SLP-MoE", MEASURES, groups, [f"the renderer itself stays as it is; rendered of {counts}", UNITS], sources(results, FILES["joint"]))
+
+
+def joint_difference(results: Path) -> Table:
+    """What training together changes: with the renderer's loss less before, and less as many steps without it, seed by seed."""
+    result, groups = load(results, "joint"), {}
+    for size, against in dict.fromkeys((row["size"], row["against"]) for row in result["difference"]):
+        own = {row["measure"]: row for row in result["difference"] if (row["size"], row["against"]) == (size, against)}
+        cells = {measure: Cell(row["mean"], row["std"]) for measure, row in own.items() if row["mean"] is not None}
+        groups.setdefault(size, []).append(Row(f"less {SYSTEMS[against]}", "aside", cells, max(len(row["seeds"]) for row in own.values())))
+    columns = {measure: Column(column.heading, column.better, column.form.replace(":", ":+")) for measure, column in MEASURES.items()}
+    return Table("with the renderer's loss", columns, groups, ["mean of the differences of single seeds"], sources(results, FILES["joint"]))
 
 
 def corruption(results: Path) -> Table:
@@ -124,5 +138,5 @@ def corruption(results: Path) -> Table:
 
 PARTS = {
     "Which stage makes the error": attribution, "What each stage costs": loss, "The goal: hierarchy by cascade": goal,
-    "Trained together": joint, "Under noise": corruption,
+    "Trained together": joint, "What training together changes": joint_difference, "Under noise": corruption,
 }

@@ -45,10 +45,11 @@ def document(title: str, parts: Mapping[str, Table | str]) -> str:
             inner = f"\\resizebox{{\\linewidth}}{{!}}{{%\n{inner}}}"
         label = re.sub(r"[^a-z0-9]+", "-", f"{title} {at + 1}".lower())
         out.append("\n".join([
-            *(f"% {source.path} sha256 {source.sha256} commit {source.commit or '-'}" for source in part.sources),
             r"\begin{table}[t]", r"\centering\small", rf"\caption{{{escaped(title)}: {escaped(heading)}}}", rf"\label{{tab:{label}}}",
             inner, *(rf"\par\smallskip{{\footnotesize {escaped(note)}\par}}" for note in (*part.notes, LEGEND)), r"\end{table}",
         ]))
+    files = {source.path: source for part in parts.values() if isinstance(part, Table) for source in part.sources}
+    out += ["\n".join(f"% {path} sha256 {source.sha256} commit {source.commit or '-'}" for path, source in files.items())] * bool(files)
     return "\n\n".join(out) + "\n"
 
 

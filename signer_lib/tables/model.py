@@ -28,7 +28,7 @@ class Cell:
     def written(self, form: str) -> str:
         text = form.format(self.mean)
         if self.spread is not None:
-            text += f" ± {form.format(self.spread)}"
+            text += f" ± {form.replace('+', '').format(self.spread)}"
         return text + (f" [{form.format(self.interval[0])}, {form.format(self.interval[1])}]" if self.interval else "")
 
 

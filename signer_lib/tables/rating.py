@@ -14,9 +14,14 @@ FILE = "rating/summary.json"
 
 def load(results: Path) -> dict:
     if not (results / FILE).is_file():
-        raise SignerError(f"not yet collected: no person has rated these videos, and {results.name}/{FILE} is missing; `python -m signer_lib.rating` "
-                          "makes the kit to collect ratings with, and the file")
-    return read(results, FILE, "python -m signer_lib.rating")
+        raise SignerError(f"not yet collected: no person has rated these videos, and {results.name}/{FILE} is missing; `stable-signer rating kit` "
+                          "makes pages to rate with, `stable-signer rating summary` the file")
+    return read(results, FILE, "stable-signer rating summary")
+
+
+def between(row: dict) -> tuple[float, float] | None:
+    """The 95 % interval; None where too few rated."""
+    return (row["low"], row["high"]) if row.get("low") is not None and row.get("high") is not None else None
 
 
 def scales(results: Path) -> Table:
@@ -26,15 +31,16 @@ def scales(results: Path) -> Table:
                "raters": Column("raters", MEANINGLESS, "{:.0f}")}
     groups = {}
     for row in result["scales"]:
-        cells = {"mean": Cell(row["mean"], interval=(row["low"], row["high"])), "ratings": Cell(row["ratings"]), "raters": Cell(row["raters"])}
+        cells = {"mean": Cell(row["mean"], interval=between(row)), "ratings": Cell(row["ratings"]), "raters": Cell(row["raters"])}
         groups.setdefault(row["scale"], []).append(Row(row["system"], row.get("kind", "system"), cells))
     return Table("system", columns, groups, (), sources(results, FILE))
 
 
 def agreement(results: Path) -> Table:
     """Krippendorff's alpha of each scale: 1 is full agreement, 0 is chance."""
-    rows = [Row(row["scale"], "aside", {"alpha": Cell(row["alpha"])} if row["alpha"] is not None else {}) for row in load(results)["agreement"]]
-    return Table("scale", {"alpha": Column("Krippendorff's alpha", MEANINGLESS, "{:.2f}")}, {"": rows}, (), sources(results, FILE))
+    rows = [Row(row["scale"], "aside", {"alpha": Cell(row["alpha"], interval=between(row))} if row["alpha"] is not None else {})
+            for row in load(results)["agreement"]]
+    return Table("scale", {"alpha": Column("Krippendorff's alpha [95 %]", MEANINGLESS, "{:.2f}")}, {"": rows}, (), sources(results, FILE))
 
 
 PARTS = {"Every scale": scales, "Agreement of the raters": agreement}
