@@ -32,7 +32,7 @@ ARROWS = {  # a package -> what of ours it may import
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "progress",
-                   "results"},
+                   "results", "checkpoint"},
 }
 
 
