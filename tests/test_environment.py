@@ -31,8 +31,8 @@ ARROWS = {  # a package -> what of ours it may import
     "performances": {"pose", "prior", "language", "render", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
-    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "config",
-                   "files", "progress", "results", "workers"},
+    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
+                   "checkpoint", "files", "loop", "progress", "results", "workers"},
 }
 
 

@@ -18,6 +18,7 @@ import torch
 
 from signer_lib.baselines import regression_training
 from signer_lib.bucketing import bucketed
+from signer_lib.comparison.chains import resting
 from signer_lib.errors import SignerError
 from signer_lib.experts import training as experts_training
 from signer_lib.experts.batching import Batches, Example, example
@@ -31,10 +32,7 @@ from signer_lib.loop import Loop
 from signer_lib.metrics.poses import alignment, dtw_mje, hand_error
 from signer_lib.metrics.text import text_scores
 from signer_lib.performances.folder import Performed, Produced, read_split
-from signer_lib.performances.natural import FPS
 from signer_lib.performances.units import Unit
-from signer_lib.pose import PoseSequence
-from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
 
 PLAIN = ("weight_sagm=0", "weight_kl=0", "weight_con=0")       # Eq. 2 alone
@@ -272,7 +270,7 @@ class InOrder(Batches):
 class FromStates(Performing, experts_training.Training):
     """slp_moe, sagm: it learns from SLUL's states of the true glosses and performs what SLUL reads.
 
-    The states of a part's sentences are those of SLUL at the end of its own part. A sentence in which it finds no gloss is a second of rest.
+    The states of a part's sentences are those of SLUL at the end of its own part. Where it finds no gloss, the signer rests.
     """
 
     def __init__(self, job: Job):
@@ -310,8 +308,7 @@ class FromStates(Performing, experts_training.Training):
                                       context=sentence.context.expand(len(units), -1))
 
     def perform(self, sentences: list[GlossSentence]) -> list[Produced]:
-        rest = Produced(PoseSequence(np.repeat(load_body().rest()[None].astype(np.float32), FPS, axis=0), FPS))
-        return [self.model.sign([sentence], self.prior)[0] if sentence.glosses else rest for sentence in sentences]
+        return [self.model.sign([sentence], self.prior)[0] if sentence.glosses else resting() for sentence in sentences]
 
 
 def states_of(slul: SLUL, rows: list[Performed]) -> list[GlossSentence]:
