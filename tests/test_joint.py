@@ -11,19 +11,22 @@ import torch
 from typer.testing import CliRunner
 
 from clips import STYLES, tiny
+from signer_lib.assets import CHECKPOINTS
+from signer_lib.checkpoint import save_trained
 from signer_lib.cli import app
 from signer_lib.errors import SignerError
 from signer_lib.experts.batching import collate
 from signer_lib.experts.model import SLPMoE
 from signer_lib.experts.training import Objective, moe_config
-from signer_lib.files import filling
 from signer_lib.joint import training
 from signer_lib.joint.coupling import ARMS, Coupling, dressed, moments
+from signer_lib.joint.evaluate import MEASURES, Bench, differences, main, told
 from signer_lib.joint.sentences import open_clips, with_clips
 from signer_lib.joint.settings import PARTS, joint_config
 from signer_lib.joint.training import Training, weights_of
 from signer_lib.language.slul import load_slul
 from signer_lib.loop import STATE
+from signer_lib.metrics.video import video_scores
 from signer_lib.performances.filmed import read_right
 from signer_lib.performances.folder import read_split
 from signer_lib.performances.small import make_small
@@ -64,8 +67,7 @@ def experts(performances, tmp_path_factory):
     """Untrained, but every part of them does something."""
     torch.manual_seed(0)
     model = awake(SLPMoE(192, moe_config("nano", ["d_query=12", "hidden=8", "channels=8", "experts=3"])))
-    with filling(folder := tmp_path_factory.mktemp("experts")) as part:
-        model.save_pretrained(part)
+    save_trained(model, folder := tmp_path_factory.mktemp("experts"), [], {"seed": 0})
     return folder
 
 
@@ -266,6 +268,73 @@ def test_a_stopped_fine_tuning_goes_on_exactly(start, whole, tmp_path):
     assert (out / STATE).is_file()
     start(out).run()
     assert log_of(out) == log_of(whole.out) and (out / "model.safetensors").read_bytes() == (whole.out / "model.safetensors").read_bytes()
+
+
+# --- before and after ----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def bench(performances, renderer):
+    return Bench(performances, renderer, CHECKPOINTS / "keypoints", CHECKPOINTS / "back-translation-nano", clips=1, frames=3)
+
+
+def test_a_row_measures_the_pictures_on_the_truths_timeline(bench, experts):
+    (shot,) = bench.shots
+    model = SLPMoE.from_pretrained(experts)
+    made = bench.shown(model, shot)
+    assert made.shape == shot.truth.frames.shape == (3, 32, 32, 3) and not np.array_equal(made, shot.truth.frames)
+    first, stop = shot.sentence.signing
+    assert first <= shot.clip.start and shot.clip.stop <= stop
+    assert np.array_equal(bench._render(shot.sentence, shot.clip, shot.sentence.performed.poses.xyz), shot.truth.frames)
+    row, own = bench.row(model), video_scores(made, shot.truth.frames, shot.truth.xyz)
+    assert {name: row[name] for name in ("ssim", "psnr", "hand_ssim")} == pytest.approx({name: own[name] for name in ("ssim", "psnr", "hand_ssim")})
+    assert row["count"] == len(bench.asked.truth) and set(MEASURES) < set(row)
+
+
+def test_the_reference_is_the_studios_clip_where_there_is_one(performances, renderer, clips, tmp_path):
+    shutil.copytree(clips / "dev", tmp_path / "test")
+    row = read_split(performances, "test")[0]
+    poses = PoseSequence(row.poses.xyz[FIRST:FIRST + SHOWN], 25.0)
+    write_pose(poses, tmp_path / "test" / "0.pose")
+    lines = json.loads((tmp_path / "test" / "metadata.jsonl").read_text())
+    (tmp_path / "test" / "metadata.jsonl").write_text(json.dumps(lines | {"text": row.text}) + "\n")
+    bench = Bench(performances, renderer, CHECKPOINTS / "keypoints", CHECKPOINTS / "back-translation-nano", tmp_path)
+    (shot,) = bench.shots
+    assert (shot.clip.start, shot.clip.stop, shot.clip.style) == (FIRST, FIRST + SHOWN, "night")
+    assert np.array_equal(shot.truth.xyz, poses.xyz) and np.array_equal(shot.truth.frames, shot.clip.frames)
+
+
+def test_the_comparison_is_written_as_agreed(bench, whole, start, experts, performances, renderer, tmp_path):
+    start(tmp_path / "control", "weight_renderer=0").run()
+    main(["--frozen", str(experts), "--joint", str(whole.out), "--control", str(tmp_path / "control"), "--performances", str(performances),
+          "--renderer", str(renderer), "--clips", "1", "--frames", "3", "--out", str(tmp_path / "joint.json")])
+    result = json.loads((tmp_path / "joint.json").read_text())
+    rows = {row["system"]: row for row in result["rows"]}
+    assert list(rows) == ["frozen", "control", "joint"] and {row["size"] for row in result["rows"]} == {"nano"}
+    assert (rows["joint"]["seed"], rows["joint"]["weight_renderer"], rows["control"]["weight_renderer"], rows["frozen"]["steps"]) == (7, 1.0, 0, 0)
+    assert rows["frozen"]["ssim"] == pytest.approx(bench.row(SLPMoE.from_pretrained(experts))["ssim"]) and rows["joint"]["clips"] == 1
+    for line in result["difference"]:
+        assert line["mean"] == pytest.approx(rows["joint"][line["measure"]] - rows[line["against"]][line["measure"]]) and line["seeds"] == [7]
+    assert set(result["gates"]) == {"frozen", "control nano 7", "joint nano 7"} and result["settings"]["seeds"] == [7]
+    assert all(share > 0 for share in result["gates"]["joint nano 7"]["moved"].values()) and result["commit"]
+
+
+def test_differences_are_taken_seed_by_seed():
+    row = lambda system, seed, ssim: {"size": "base", "system": system, "seed": seed} | dict.fromkeys(MEASURES) | {"ssim": ssim}
+    rows = [row("frozen", 1, 0.5), row("control", 1, 0.6), row("control", 2, 0.5), row("joint", 1, 0.7), row("joint", 2, 0.9), row("joint", 3, 0.8)]
+    frozen, control = differences(rows)
+    assert (frozen["against"], frozen["seeds"], control["against"], control["seeds"]) == ("frozen", [1, 2, 3], "control", [1, 2])
+    assert frozen["mean"] == pytest.approx(0.3) and frozen["std"] == pytest.approx(0.1) and control["values"] == pytest.approx([0.1, 0.4])
+    assert {line["measure"] for line in (frozen, control)} == {"ssim"}, "what was not measured has no difference"
+
+
+def test_what_cannot_be_compared_is_told(whole, experts, tmp_path):
+    with pytest.raises(SignerError, match="so it is no control"):
+        told(whole.out, "control", experts)
+    with pytest.raises(SignerError, match="was not fine-tuned from"):
+        told(whole.out, "joint", whole.out)
+    with pytest.raises(SignerError, match="is no joint fine-tuning"):
+        told(CHECKPOINTS / "slp-moe-nano", "joint", experts)
+    with pytest.raises(SignerError, match="is not a checkpoint"):
+        told(tmp_path, "joint", experts)
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------------

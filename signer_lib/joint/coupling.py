@@ -92,8 +92,8 @@ class Coupling:
             if m.picture is not None:
                 pixels[k, 0] = torch.from_numpy(m.picture[y:y + self.crop, x:x + self.crop]).permute(2, 0, 1).float() / 127.5 - 1
         number = lambda kind: [self.renderer.conditioner.number(kind, getattr(m, kind)) for m in chosen]
-        meaning = meaning_of([(sentences[m.row].signed, m.frame, m.frame + 1) for m in chosen], number("style"), number("signer"), settings.d_state,
-                             settings.most)
+        meaning = meaning_of([(sentences[m.row].signed(m.frame, m.frame + 1), 0, 1) for m in chosen], number("style"), number("signer"),
+                             settings.d_state, settings.most)
         radii = torch.stack([flesh(m.body) for m in chosen])[:, None]
         batch = Batch(pixels, torch.from_numpy(xyz), radii, meaning, torch.tensor(corners, dtype=torch.float32), self.size)
         batch = batch.to(self.renderer.unet.device)

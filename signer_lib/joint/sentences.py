@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +43,9 @@ class Sentence:
     read: GlossSentence
     clip: Clip | None = None
 
-    @cached_property
-    def signed(self) -> Signed:
-        """What the renderer is told of it, as in use."""
-        said = signed_in(self.performed, self.read, 0, len(self.performed.poses))
+    def signed(self, start: int, stop: int) -> Signed:
+        """What the renderer is told of the frames [start, stop), as in use; counted from ``start``."""
+        said = signed_in(self.performed, self.read, start, stop)
         return Signed(**{name: torch.from_numpy(value) for name, value in said.items()})
 
     @property

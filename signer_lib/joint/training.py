@@ -9,7 +9,6 @@ control. It can be killed at any moment and goes on exactly where it was.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from collections import defaultdict
@@ -190,13 +189,3 @@ def weights_of(model: SLPMoE, part: str) -> list[Tensor]:
     """The weights of a part (see ``settings.PARTS``); none where the model has no such part."""
     own = [getattr(model, name) for name in PARTS[part]]
     return [weight for one in own if one is not None for weight in (one.parameters() if isinstance(one, nn.Module) else [one])]
-
-
-def before_and_after(folder: Path | str) -> tuple[dict, dict]:
-    """The dev scores of a finished fine-tuning before its first step and at its best one, from its log. Raises ``SignerError`` if it is none."""
-    folder = Path(folder)
-    if not (folder / "training.json").is_file():
-        raise SignerError(f"{folder} holds no finished training: stable-signer train joint makes one")
-    best = json.loads((folder / "training.json").read_text(encoding="utf-8"))["best_step"]
-    dev = {line["step"]: line for line in map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()) if "dev_total" in line}
-    return dev[0], dev[best]
