@@ -262,9 +262,9 @@ class InOrder(Batches):
         super().__init__(examples, offers, config, seed)
         self.lengths = lengths
 
-    def rows(self, step: int) -> list[int]:
+    def rows(self, step: int) -> np.ndarray:
         epoch, place = divmod(step, len(self))
-        return bucketed(self.lengths, self.config.batch_size, random.Random(f"{self.seed} epoch {epoch}"))[place]
+        return np.array(bucketed(self.lengths, self.config.batch_size, random.Random(f"{self.seed} epoch {epoch}"))[place])
 
 
 class FromStates(Performing, experts_training.Training):
