@@ -24,15 +24,15 @@ TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},
     "metrics": {"pose", "render", "config", "bucketing", "checkpoint", "files", "loop", "results"},
-    "render": {"pose", "config", "checkpoint", "files", "loop"},
+    "render": {"pose", "config", "checkpoint", "files", "loop", "workers"},
     "figures": {"pose", "prior", "performances", "render", "files"},
     "language": {"metrics", "config", "bucketing", "checkpoint", "files", "loop", "results"},
     "prior": {"pose", "language", "metrics", "files", "progress", "results"},
     "performances": {"pose", "prior", "language", "render", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
-    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "progress",
-                   "results"},
+    "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
+                   "checkpoint", "files", "loop", "progress", "results", "workers"},
 }
 
 

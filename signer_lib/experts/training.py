@@ -19,16 +19,16 @@ from torch import Tensor, nn
 
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
-from signer_lib.experts.batching import Batch, Batches, collate, make_examples
+from signer_lib.experts.batching import Batch, Batches, Example, collate, make_examples
 from signer_lib.experts.gating import load_balance
 from signer_lib.experts.layout import lay_out
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, loss_way, objective
 from signer_lib.experts.model import MoEConfig, SLPMoE
 from signer_lib.experts.offers import Offers
 from signer_lib.files import filling
-from signer_lib.language.slul import load_slul
+from signer_lib.language.slul import SLUL, load_slul
 from signer_lib.loop import Loop, learning_rate
-from signer_lib.performances.folder import read_split
+from signer_lib.performances.folder import Performed, read_split
 from signer_lib.pose.directions import from_directions
 from signer_lib.prior.database import Prior
 
@@ -92,13 +92,13 @@ class Training(Loop):
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
         # on the CPU, where the tables of indices are made; what an ablation leaves out has no gradient
         self.accelerator = Accelerator(device_placement=False, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
-        performed = {split: read_split(self.data, split) for split in ("train", "dev")}
+        performed = {split: self.read(split) for split in ("train", "dev")}
         if self.accelerator.is_main_process:
             with filling(self.out):                 # an unwritable folder is told now
                 pass
         self.offers = Offers(Prior.load(self.data / "pools" / "prior"), config.frames)
         reader = load_slul(slul)
-        (self.train, unread), (self.dev, _) = (make_examples(performed[split], reader, self.offers) for split in ("train", "dev"))
+        (self.train, unread), (self.dev, _) = (self.examples(performed[split], reader) for split in ("train", "dev"))
         if len(self.train) < config.batch_size or not self.dev:
             raise SignerError(f"{self.data}: SLUL reads {len(self.train)} training and {len(self.dev)} dev sentences as they are glossed, "
                               f"fewer than a batch of {config.batch_size}: use a smaller batch_size, or another SLUL")
@@ -118,6 +118,14 @@ class Training(Loop):
                                           "poses_sha256": _digest(e.xyz for e in self.train),
                                           "offers_sha256": _digest(self.offers[name].direction for name in known)}
         self._resume()
+
+    def read(self, split: str) -> list[Performed]:
+        """The sentences of a split, as they are learned."""
+        return read_split(self.data, split)
+
+    def examples(self, performed: list[Performed], slul: SLUL) -> tuple[list[Example], int]:
+        """Them with SLUL's states, and how many are left out; see ``make_examples``."""
+        return make_examples(performed, slul, self.offers)
 
     # --- one step ----------------------------------------------------------------------------------------------------
     def step(self) -> dict[str, float]:

@@ -109,12 +109,16 @@ class BackTranslation:
         Of texts (``normal_text``: lower case, words only): bleu1..bleu4, rouge, chrf (0-100). Of glosses: wer (%), bleu4_glosses.
         count (N), signature: the reader's fingerprint and that of ``text_scores``. Raises ``SignerError`` as ``text_scores`` does.
         """
-        found = self.read(poses)
-        text = text_scores([reading.text for reading in found], [normal_text(text) for text in texts])
-        gloss = text_scores([" ".join(reading.glosses) for reading in found], [" ".join(units) for units in glosses])
-        kept = {name: text[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge", "chrf")}
-        signature = f"back-translation|reader:{self.fingerprint}|text:lower,words|search:greedy + {text['signature']}"
-        return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"], "count": text["count"], "signature": signature}
+        found = reading_scores(self.read(poses), texts, glosses)
+        return found | {"signature": f"back-translation|reader:{self.fingerprint}|text:lower,words|search:greedy + {found['signature']}"}
+
+
+def reading_scores(found: list[Reading], texts: list[str], glosses: list[list[str]]) -> dict:
+    """``BackTranslation.scores`` of what was read already; the signature leaves out who read it."""
+    text = text_scores([reading.text for reading in found], [normal_text(text) for text in texts])
+    gloss = text_scores([" ".join(reading.glosses) for reading in found], [" ".join(units) for units in glosses])
+    kept = {name: text[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge", "chrf", "count", "signature")}
+    return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"]}
 
 
 def settings_of(size: Size, fps: float, skeleton: str, poses: list[np.ndarray], max_pieces: int) -> dict:
