@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -115,6 +116,12 @@ class SLUL:
         if self.pointer:
             save_half(self.pointer, folder / "pointer.safetensors")
 
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """The glosses that SLUL has learned, each with its token."""
+        learned = [i for i in self.glosses[~self.slots].tolist() if i != self.tokenizer.fast.eos_token_id]
+        return dict(zip(self.tokenizer.fast.convert_ids_to_tokens(learned), learned))
+
     @property
     def device(self) -> torch.device:
         return self.model.device
@@ -175,10 +182,17 @@ class SLUL:
         ``mode`` "prompt": the words that are asked for are found first (a plain text is asked for as a whole); "text": every word is signed.
         Raises ``SignerError`` for a text that cannot be signed.
         """
+        return self.understand_all([text], beams, mode)[0]
+
+    def understand_all(self, texts: list[str], beams: int | None = None, mode: str = "prompt") -> list[list[GlossSentence]]:
+        """``understand`` of several texts, all their sentences together."""
         if mode not in MODES:
             raise SignerError(f"there is no mode '{mode}': use {' or '.join(MODES)}")
-        check_text(text, english=self.settings["language"].startswith("en-"))
-        return self.translate(sentences(self.asked([text])[0] if mode == "prompt" else text, self.tokenizer.normal), beams)
+        for text in texts:
+            check_text(text, english=self.settings["language"].startswith("en-"))
+        cut = [sentences(text, self.tokenizer.normal) for text in (self.asked(texts) if mode == "prompt" else texts)]
+        found = iter(self.translate([sentence for row in cut for sentence in row], beams))
+        return [[next(found) for _ in row] for row in cut]
 
     def translate(self, texts: list[str], beams: int | None = None) -> list[GlossSentence]:
         """Any number of texts, each one sentence, ``BATCH`` at a time."""
@@ -237,19 +251,17 @@ class SLUL:
 
     def _ids_of(self, glosses: list[str], encoded: Encoded) -> list[int]:
         """The tokens of given glosses; see ``state_of``."""
-        fast, slots = self.tokenizer.fast, dict(zip(encoded.words, SLOTS))
-        free = iter(SLOTS[len(slots) :])
-        ids = [fast.convert_tokens_to_ids(gloss) for gloss in glosses]
-        learned = set(self.glosses[~self.slots].tolist()) - {fast.eos_token_id}
-        for place, gloss in enumerate(glosses):
-            if ids[place] not in learned:
-                word = SignTokenizer.spell(gloss).removeprefix(SPELLED)
-                if word not in slots and self.tokenizer.known is not None and (slot := next(free, None)):
-                    slots[word] = slot
-                if word not in slots:
-                    raise SignerError(f"SLUL never learned the gloss {gloss}, and has no slot {'left ' if slots else ''}for unknown words: drop it")
-                ids[place] = fast.convert_tokens_to_ids(slots[word])
-        return ids
+        slots = dict(zip(encoded.words, SLOTS))
+        free, out = iter(SLOTS[len(slots) :]), []
+        for gloss in glosses:
+            word = SignTokenizer.spell(gloss).removeprefix(SPELLED)
+            if gloss not in self.ids and word not in slots:
+                if self.tokenizer.known is None or not (slot := next(free, None)):
+                    left = "left " if slots else ""
+                    raise SignerError(f"SLUL never learned the gloss {gloss}, and has no slot {left}for unknown words: leave it out")
+                slots[word] = slot
+            out.append(self.ids[gloss] if gloss in self.ids else self.tokenizer.fast.convert_tokens_to_ids(slots[word]))
+        return out
 
 
 def _in_batches(texts: list[str], understood: Callable[[list[int]], list[GlossSentence]]) -> list[GlossSentence]:

@@ -76,7 +76,7 @@ class BackTranslation:
     def read(self, poses: list[np.ndarray]) -> list[Reading]:
         """N sequences (T, J, 3), any lengths -> N readings, by the best path of CTC and by greedy decoding.
 
-        A reading does not depend on what is read beside it. Raises ``SignerError`` for poses of another skeleton.
+        A reading does not depend on what is read beside it, nor, of a reader of "xy", on z. Raises ``SignerError`` for poses of another skeleton.
         """
         joints = len(self.settings["anchors"])
         for xyz in poses:
@@ -93,7 +93,7 @@ class BackTranslation:
 
     def _read(self, poses: list[np.ndarray]) -> list[Reading]:
         device = self.net.pieces.weight.device
-        x, lengths = (tensor.to(device) for tensor in stacked(poses))
+        x, lengths = (tensor.to(device) for tensor in stacked(poses, self.net.frames.axes))
         H, over = self.net.encode(x, lengths)
         best = self.net.spot(H).argmax(-1).masked_fill(over, BLANK).tolist()
         glosses = [[self.glosses[k - 1] for k, _ in groupby(path) if k != BLANK] for path in best]
