@@ -51,7 +51,7 @@ def train_regression(out: Out, data: Data = RULES, size: Size = "nano", minutes:
 def train_back_translation(
     out: Out,
     data: Annotated[Path, typer.Option(help="A folder with train and dev as .text, .gloss and poses (.safetensors, .skels or .pose files).")],
-    size: Annotated[str, typer.Option(help="nano, base, or a YAML file with the settings.")] = "nano",
+    size: Annotated[str, typer.Option(help="nano, base, seen (a judge of frames), or a YAML file with the settings.")] = "nano",
     minutes: Minutes = None,
     seed: Seed = 1,
     set: Changes = None,

@@ -1,240 +1,299 @@
 """Alg. 2, inference: text -> glosses and states -> candidates -> gates and choice -> blend -> refine -> render. [ours: the composition]
 
-The only module that knows every stage.
+The only module that knows every stage. Each can be called alone, and what it makes can be replaced by the caller's own.
 """
 
 from __future__ import annotations
 
-import hashlib
+import difflib
 import json
-import re
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from torch import Tensor
 
+from signer_lib.checkpoint import damaged, load_json
 from signer_lib.errors import SignerError
-from signer_lib.experts.model import Choice, SLPMoE, load_slp_moe
-from signer_lib.figures.gates import plot_gates
-from signer_lib.figures.moment import plot_moment
-from signer_lib.figures.poses import plot_strip
-from signer_lib.figures.save import save_fig
+from signer_lib.experts.model import AXES, Choice, SLPMoE, load_slp_moe
 from signer_lib.files import filling
+from signer_lib.language.lexicon import said
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
+from signer_lib.language.tokenizer import SPELLED, check_text
 from signer_lib.performances.natural import FPS
 from signer_lib.performances.nonmanual import mark
-from signer_lib.performances.units import Span, Unit
-from signer_lib.pose import PoseSequence
-from signer_lib.pose.formats import write_pose
+from signer_lib.performances.units import Span
+from signer_lib.pose import SIGNER70, PoseSequence
+from signer_lib.pose.formats import read_pose
+from signer_lib.prior.body import load_body
+from signer_lib.prior.building import fingerprint
 from signer_lib.prior.database import Prior
-from signer_lib.progress import progress
+from signer_lib.prior.handshapes import LEXICON
 from signer_lib.render.backends import Diffusion, Drawn, backend
-from signer_lib.render.captions import captioned, webvtt
-from signer_lib.render.video import write_video
+from signer_lib.signing import Signing, gates_over_time
 
 SENTENCE_PAUSE = 0.35                       # seconds that the last sign of a sentence is held
-FILES = "video.mp4", "captions.vtt", "poses.pose", "gates.png", "report.json"
-
-
-@dataclass
-class Signing:
-    """Everything that happened between a text and its signing.
-
-    sentences  what SLUL understood.            choices  what the experts chose, one for each sentence.
-    poses      the steady sequence, T frames.   spans    which frames belong to which unit (units counted over all sentences).
-    gates      (T, K) the gate's weights w_k at every frame.    renderer  who shows the poses.
-    video      how ``frames`` last showed them: renderer, style, signer, steps, size.
-    """
-
-    text: str
-    sentences: list[GlossSentence]
-    choices: list[Choice]
-    poses: PoseSequence
-    spans: list[Span]
-    gates: np.ndarray
-    seed: int
-    models: dict[str, str]
-    timings: dict[str, float] = field(default_factory=dict)
-    renderer: Drawn | Diffusion = field(default_factory=Drawn)
-    video: dict = field(default_factory=dict)
-
-    @property
-    def glosses(self) -> list[str]:
-        return [gloss for sentence in self.sentences for gloss in sentence.glosses]
-
-    @property
-    def gloss_spans(self) -> list[dict]:
-        """For each gloss: its name, sentence, source, the prior's entries it was made from, its frames [first, stop), seconds.
-
-        A sign that stands in for a word without one also has ``stands for``, the word, and ``why``.
-        """
-        return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in self._rows.values()]
-
-    @property
-    def _rows(self) -> dict[tuple[int, int], dict]:
-        """(sentence, number of the gloss in it) -> what ``gloss_spans`` says of the gloss, in the order of signing."""
-        units = [(s, unit, offered) for s, choice in enumerate(self.choices) for unit, offered in zip(choice.units, choice.candidates)]
-        frames = {span.unit: span for span in self.spans if span.unit is not None}
-        rows: dict[tuple[int, int], dict] = {}
-        for k, (s, unit, offered) in enumerate(units):
-            row = rows.setdefault((s, unit.gloss), {"gloss": self._signed(s, unit), "sentence": s, "units": [],
-                                                    "source": "fingerspelling" if unit.of else offered[0].source, "frames": [frames[k].start, 0]})
-            if unit.stands_for:
-                row |= {"stands for": unit.stands_for, "why": unit.why}
-            row["units"].append(unit.name)
-            row["frames"][1] = frames[k].stop
-        return rows
-
-    @property
-    def meaning(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What the renderer is told of the n glosses: SLUL's states (n, d), their sentences' contexts (n, d), their frames (n, 2). [paper: that
-        the semantic states reach the renderer; ours: how]"""
-        rows = self._rows
-        states = torch.stack([self.sentences[s].states[gloss] for s, gloss in rows])
-        contexts = torch.stack([self.sentences[s].context for s, _ in rows])
-        return states, contexts, torch.tensor([row["frames"] for row in rows.values()])
-
-    def _signed(self, sentence: int, unit: Unit) -> str:
-        """The gloss that a unit is part of; the sign itself where it stands in for a word."""
-        return unit.name if unit.stands_for else self.sentences[sentence].glosses[unit.gloss]
-
-    @property
-    def _shown(self) -> list[tuple[int, Unit, int, int]]:
-        """(sentence, unit, first frame, frame after the last) as captions show them: a transition belongs to what is nearer in time."""
-        units = [(s, unit) for s, choice in enumerate(self.choices) for unit in choice.units]
-        owned = [span for span in self.spans if span.unit is not None]
-        middles = [(before.stop + after.start) // 2 for before, after in zip(owned, owned[1:])]
-        starts, stops = [owned[0].start, *middles], [*middles, owned[-1].stop]
-        return [(*units[span.unit], start, stop) for span, start, stop in zip(owned, starts, stops)]
-
-    @property
-    def captions(self) -> list[str]:
-        """(T,) the gloss at every frame; of a spelled word also the letter. A transition shows what is nearer; before and after is nothing."""
-        lines = [""] * len(self.poses)
-        for s, unit, start, stop in self._shown:
-            gloss = self._signed(s, unit)
-            lines[start:stop] = [f"{gloss}: {unit.name}" if unit.of else gloss] * (stop - start)
-        return lines
-
-    @property
-    def cues(self) -> list[tuple[str, int, int]]:
-        """(gloss, first frame, frame after the last) of each gloss as the captions show it, a spelled word as a whole."""
-        cues: dict[tuple[int, int], tuple[str, int, int]] = {}
-        for s, unit, start, stop in self._shown:
-            gloss, first, _ = cues.get((s, unit.gloss), (self._signed(s, unit), start, stop))
-            cues[s, unit.gloss] = gloss, first, stop
-        return list(cues.values())
-
-    def frames(self, size: int = 512, captions: bool = True, style: str | None = None, signer: str | None = None, steps: int | None = None,
-               side_by_side: bool = False) -> Iterator[np.ndarray]:
-        """T frames (size, size, 3) uint8 by the pipeline's renderer, one by one: memory does not grow with their number.
-
-        style, signer, steps  of the diffusion renderer; None: its own.    side_by_side  the drawn poses on the right: (size, 2 size, 3).
-        Raises ``SignerError`` for what the renderer does not know.
-        """
-        choice = {"style": style, "signer": signer, "steps": steps}
-        self.video = self.renderer.settle(**choice, side_by_side=side_by_side) | {"size": size}
-        shown = self.renderer.frames(self.poses, size, self.meaning, self.seed, **choice)
-        if side_by_side:
-            shown = (np.concatenate(pair, axis=1) for pair in zip(shown, Drawn().frames(self.poses, size)))
-        return (captioned(frame, text) for frame, text in zip(shown, self.captions)) if captions else shown
-
-    @property
-    def named_spans(self) -> list[tuple[str, int, int]]:
-        """(gloss, first frame, frame after the last), for plots."""
-        return [(row["gloss"], *row["frames"]) for row in self.gloss_spans]
-
-    def plot_gates(self) -> Axes:
-        """The gate weights over time with the glosses."""
-        return plot_gates(self.gates, self.named_spans, [f"expert {k + 1}" for k in range(self.gates.shape[1])], fps=FPS)
-
-    def plot_strip(self) -> Figure:
-        """One frame from the middle of each sign and letter, side by side."""
-        middles = [(span.start + span.stop) // 2 for span in self.spans if span.unit is not None]
-        return plot_strip(self.poses, middles, captions=self.captions, columns=-(-len(middles) // -(-len(middles) // 6)), size=320)
-
-    def plot_moment(self, frame: int) -> Figure:
-        """One frame beside the gates."""
-        return plot_moment(self.poses, self.gates, self.named_spans, frame, caption=self.captions[frame])
-
-    def report(self) -> dict:
-        """What ``report.json`` holds."""
-        return {"text": self.text, "glosses": self.glosses, "words_without_gloss": [word for s in self.sentences for word in s.unsigned],
-                "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "models": self.models, "seed": self.seed,
-                "video": self.video, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
-
-    def save(self, folder: Path | str, size: int = 512, captions: bool = True, **how) -> dict[str, Path]:
-        """The files of ``FILES`` in ``folder``, moved there when all are done. ``how``: as ``frames``. -> name: path"""
-        folder = Path(folder)
-        with filling(folder) as part:
-            start = time.monotonic()
-            write_video(progress(self.frames(size, captions, **how), "rendering", total=len(self.poses)), part / "video.mp4", FPS)
-            self.timings["render"] = time.monotonic() - start
-            (part / "captions.vtt").write_text(webvtt((gloss, start / FPS, stop / FPS) for gloss, start, stop in self.cues), encoding="utf-8")
-            write_pose(self.poses, part / "poses.pose")
-            save_fig(self.plot_gates().figure, part / "gates.png")
-            (part / "report.json").write_text(json.dumps(self.report(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        return {name: folder / name for name in FILES}
+INDEX = "pipeline.json"
+SHIPPED = {"models": {"slul": "slul-nano", "experts": "slp-moe-nano"}, "renderer": None, "prior": "built"}
+Glosses = str | Sequence[str]
 
 
 class StableSignerPipeline:
-    """``pipeline = StableSignerPipeline.from_pretrained(); signing = pipeline("Where is the library?")``"""
+    """``pipeline = StableSignerPipeline.from_pretrained(); signing = pipeline("Where is the library?")``
+
+    The stages: ``understand`` (or ``read_glosses``), ``choose``, ``perform``, ``frames``.
+    """
 
     def __init__(self, slul: SLUL, prior: Prior, experts: SLPMoE, models: dict[str, str], renderer: Drawn | Diffusion):
+        """Raises ``SignerError`` for experts that were trained on another SLUL's states."""
+        if experts.d_state != slul.model.config.d_model:
+            raise SignerError(f"the experts were trained on states of {experts.d_state} numbers and this SLUL gives {slul.model.config.d_model}: "
+                              "take the SLUL that they were trained with")
         self.slul, self.prior, self.experts, self.models, self.renderer = slul, prior, experts, models, renderer
 
+    # --- on disk -----------------------------------------------------------------------------------------------------
     @classmethod
-    def from_pretrained(cls, slul: Path | str | None = None, experts: Path | str | None = None,
+    def from_pretrained(cls, folder: Path | str | None = None, *, slul: Path | str | None = None, experts: Path | str | None = None,
                         renderer: Path | str | Drawn | Diffusion | None = None) -> StableSignerPipeline:
-        """The shipped models, or your own folders. Builds the pose prior the first time.
+        """A folder of ``save_pretrained``, or the shipped models; any replaced by a folder of your own. Builds the pose prior the first time.
 
-        renderer  "drawn", "diffusion" or a folder; None: ``assets.default_renderer``. It is loaded when first needed, once for all texts.
+        renderer  "drawn", "diffusion" or a folder; None: the pipeline's own, or ``assets.default_renderer``. It is loaded when first needed, once
+                  for all texts.
+
+        Raises ``SignerError`` in one line for a folder that is no pipeline or is damaged.
         """
-        who = backend(renderer)
-        parts = load_slul(slul), Prior.open(), load_slp_moe(experts)
-        return cls(*parts, {"slul": Path(slul).name if slul else "slul-nano", "experts": Path(experts).name if experts else "slp-moe-nano",
-                            "prior": parts[1].name, "renderer": who.name}, who)
+        index = SHIPPED if folder is None else _read_index(Path(folder))
+        inside = lambda part: None if folder is None else Path(folder) / part
+        who = backend(renderer or (inside("renderer") if index["renderer"] == "own" else index["renderer"]))
+        prior = Prior.load(inside("prior")) if index["prior"] == "own" else Prior.open()
+        own = {"slul": slul, "experts": experts, "renderer": renderer and who.name}
+        names = {"prior": prior.name, "renderer": who.name} | index["models"] | {name: Path(path).name for name, path in own.items() if path}
+        return cls(load_slul(slul or inside("slul")), prior, load_slp_moe(experts or inside("experts")), names, who)
 
-    def __call__(self, text: str, seed: int = 0, mode: str = "prompt") -> Signing:
-        """Text -> Signing. ``mode`` "prompt" signs what a prompt asks for (a plain text as a whole), "text" every word.
+    def save_pretrained(self, folder: Path | str) -> None:
+        """One folder, whole or not at all: slul/, experts/, renderer/ if a diffusion renderer signs, and pipeline.json.
 
-        Nothing is drawn at random but the diffusion renderer's noise, which follows from ``seed``.
-
-        Raises ``SignerError`` for a text that cannot be signed.
+        The prior of the shipped lexicon builds itself and is not saved; any other is, as prior/. Raises ``SignerError`` if a pipeline is there.
         """
-        torch.manual_seed(seed)
-        clock = [time.monotonic()]
-        sentences = [s for s in self.slul.understand(text, mode=mode) if s.glosses]
-        if not sentences:
-            raise SignerError(f"no glosses were found for '{text[:60]}': write a plain English sentence")
-        clock.append(time.monotonic())
-        choices = [self.experts.choose(sentence, self.prior) for sentence in sentences]
-        clock.append(time.monotonic())
+        folder = Path(folder)
+        if (folder / INDEX).exists():
+            raise SignerError(f"there is a pipeline in {folder} already: choose another folder")
+        drawn, built = isinstance(self.renderer, Drawn), self.prior.name == f"prior-{fingerprint(LEXICON, load_body())}"
+        with filling(folder) as part:
+            for name, model in (("slul", self.slul), ("experts", self.experts)):
+                (part / name).mkdir()
+                model.save_pretrained(part / name)
+            if not drawn:
+                self.renderer.pipeline.save_pretrained(part / "renderer")
+            if not built:
+                shutil.copytree(self.prior.folder, part / "prior")
+            index = {"models": {name: value for name, value in self.models.items() if name != "prior" or not built},
+                     "renderer": "drawn" if drawn else "own", "prior": "built" if built else "own"}
+            (part / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+    # --- the stages --------------------------------------------------------------------------------------------------
+    def understand(self, text: str, mode: str = "prompt", language: str | None = None) -> list[GlossSentence]:
+        """Text -> its sentences as glosses with states, see ``SLUL.understand``; those without a gloss are left out.
+
+        language  None, or the pair that SLUL was trained for. Raises ``SignerError`` for another, and for a text that cannot be signed.
+        """
+        self._check_language(language)
+        return self._understand([text], mode)[0]
+
+    def read_glosses(self, glosses: Glosses, text: str = "") -> GlossSentence:
+        """Your own glosses, "LIBRARY WHERE" or a list, with the states that SLUL would have emitted them from, see ``SLUL.state_of``.
+
+        text  what they mean: the states follow from it, and so does whether the face asks a question. Left out, SLUL reads the words that the
+              glosses are named after, which gives states that are like those of a sentence and no more.
+
+        Raises ``SignerError`` for a gloss that neither SLUL nor the prior knows; ``fs-WORD`` spells any word.
+        """
+        return self._read([glosses], [text])[0]
+
+    def choose(self, sentences: list[GlossSentence]) -> list[Choice]:
+        """Eq. 6-7 and the Pose Chosen Networks: for each sentence its signs and letters, their candidates, what the experts chose, how long each
+        takes. Weights, choices and seconds may be changed before ``perform``."""
+        return self.experts.choose_all(sentences, self.prior)
+
+    def perform(self, sentences: list[GlossSentence], choices: list[Choice]) -> tuple[PoseSequence, list[Span]]:
+        """Eq. 8-9 and the markers of face and head: T frames, and which of them belong to which unit, counted over all sentences.
+
+        Raises ``SignerError`` for choices that do not belong to these sentences.
+        """
+        self._check_choices(sentences, choices)
         poses, spans = self.experts.perform(choices, self.prior, SENTENCE_PAUSE)
-        poses = mark(poses, spans, [(s.text, s.glosses, [u.gloss for u in c.units]) for s, c in zip(sentences, choices)])
-        clock.append(time.monotonic())
-        timings = dict(zip(("understand", "choose", "blend_and_refine"), np.diff(clock).tolist()))
-        return Signing(text, sentences, choices, poses, spans, gates_over_time(choices, spans, len(poses)), seed, self.models, timings,
-                       self.renderer)
+        return mark(poses, spans, [(s.text, s.glosses, [unit.gloss for unit in c.units]) for s, c in zip(sentences, choices)]), spans
+
+    def frames(self, poses: PoseSequence | Path | str, size: int = 512, meaning: tuple | None = None, seed: int = 0, style: str | None = None,
+               signer: str | None = None, steps: int | None = None) -> Iterator[np.ndarray]:
+        """Poses, or a .pose file -> pictures (size, size, 3) uint8, one by one, without captions. ``meaning``: see ``Signing.meaning``.
+
+        Raises ``SignerError`` for what the renderer does not know.
+        """
+        choice = {"style": style, "signer": signer, "steps": steps}
+        self.renderer.settle(**choice)
+        return self.renderer.frames(own_poses(poses), size, meaning, seed, **choice)
+
+    # --- all of them -------------------------------------------------------------------------------------------------
+    def __call__(self, text: str | Sequence[str], language: str | None = None, style: str | None = None, signer: str | None = None, seed: int = 0,
+                 mode: str = "prompt", glosses=None, choices=None, poses=None) -> Signing | list[Signing]:
+        """Text -> Signing; a list of texts -> a list, as one by one but faster.
+
+        language       None, or the pair that SLUL was trained for.
+        style, signer  of the diffusion renderer, for ``frames`` and ``save``.
+        mode           "prompt" signs what a prompt asks for (a plain text as a whole), "text" every word.
+        glosses        in place of SLUL's, see ``read_glosses``; the text may be "".
+        choices        in place of the experts': ``choose``'s, changed.
+        poses          in place of the performed ones: a PoseSequence or a .pose file, brought to 25 frames per second.
+        With a list of texts each of these three is a list as long, with None where nothing is given.
+
+        Nothing is drawn at random but the diffusion renderer's noise, which follows from ``seed``. Raises ``SignerError`` for a text that cannot
+        be signed, and for anything given that does not fit.
+        """
+        if style is not None or signer is not None:
+            self.renderer.settle(style, signer)
+        self._check_language(language)
+        torch.manual_seed(seed)
+        tasks = _tasks(text, glosses=glosses, choices=choices, poses=poses)
+        self._prepare(tasks, mode)
+        signings = [self._sign(task, style, signer, seed) for task in tasks]
+        return signings[0] if isinstance(text, str) else signings
+
+    def _prepare(self, tasks: list[_Task], mode: str) -> None:
+        """The stages that take all texts together: sentences, then choices."""
+        asked = [task for task in tasks if task.glosses is None and (task.poses is None or task.text.strip())]
+        own = [task for task in tasks if task.glosses is not None]
+        with _timed("understand", asked + own):
+            read = [[sentence] for sentence in self._read([task.glosses for task in own], [task.text for task in own])]
+            for task, sentences in zip(asked + own, self._understand([task.text for task in asked], mode) + read):
+                task.sentences = sentences
+        free = [task for task in tasks if task.choices is None and task.poses is None]
+        with _timed("choose", free):
+            chosen = iter(self.choose([sentence for task in free for sentence in task.sentences]))
+            for task in free:
+                task.choices = [next(chosen) for _ in task.sentences]
+
+    def _sign(self, task: _Task, style: str | None, signer: str | None, seed: int) -> Signing:
+        """The rest, for one text."""
+        choices, spans, gates = task.choices or [], [], None
+        if task.poses is not None:
+            poses = own_poses(task.poses)
+        else:
+            with _timed("blend_and_refine", [task]):
+                poses, spans = self.perform(task.sentences, choices)
+                gates = gates_over_time(choices, spans, len(poses))
+        return Signing(task.text, task.sentences, choices, poses, spans, gates, seed, self.models, task.timings, self.renderer, style, signer,
+                       task.given)
+
+    def _understand(self, texts: list[str], mode: str) -> list[list[GlossSentence]]:
+        found = [[s for s in sentences if s.glosses] for sentences in self.slul.understand_all(texts, mode=mode)]
+        if empty := [text for text, sentences in zip(texts, found) if not sentences]:
+            raise SignerError(f"no glosses were found for '{empty[0][:60]}': write a plain English sentence")
+        return found
+
+    def _read(self, given: list[Glosses], texts: list[str]) -> list[GlossSentence]:
+        rows = [[_as_written(gloss) for gloss in (row.split() if isinstance(row, str) else row)] for row in given]
+        for row, text in zip(rows, texts):
+            if not row:
+                raise SignerError('there are no glosses to sign: give some, for example "LIBRARY WHERE"')
+            if text.strip():
+                check_text(text)
+            for gloss in row:
+                if not gloss.startswith(SPELLED) and gloss not in self.prior and gloss not in self.slul.ids:
+                    near = difflib.get_close_matches(gloss, self.prior.glosses, 1)
+                    raise SignerError(f"there is no gloss '{gloss}': " + (f"did you mean {near[0]}, or " if near else "")
+                                      + f"{SPELLED}{gloss} to have it spelled?")
+        return self.slul.state_of([text if text.strip() else said(row) for row, text in zip(rows, texts)], rows)
+
+    def _check_language(self, language: str | None) -> None:
+        if language not in (None, known := self.slul.settings["language"]):
+            raise SignerError(f"this SLUL was trained for {known} (spoken-signed), not for '{language}': leave the language out, or train one")
+
+    def _check_choices(self, sentences: list[GlossSentence], choices: list[Choice]) -> None:
+        """Raises ``SignerError`` for choices that do not belong to these sentences, or hold what cannot be performed."""
+        if len(sentences) != len(choices):
+            raise SignerError(f"each sentence has its own choice: there are {len(sentences)} sentences and {len(choices)} choices")
+        config, offers = self.experts.config, self.experts.offers(self.prior)
+        for number, (sentence, choice) in enumerate(zip(sentences, choices), 1):
+            n, glosses = len(choice.units), [unit.gloss for unit in choice.units]
+            if glosses != sorted(glosses) or set(glosses) != set(range(len(sentence.glosses))):
+                raise SignerError(f"choice {number} is not of the glosses {' '.join(sentence.glosses)}")
+            C = max(len(offers[unit.name].candidates) for unit in choice.units)
+            for name, shape in {"weights": (n, config.experts), "choices": (n, config.experts, C), "seconds": (n,),
+                                "queries": (n, config.d_query)}.items():
+                if (value := getattr(choice, name)).shape != shape or not value.isfinite().all():
+                    axes = ", ".join(AXES[name])
+                    raise SignerError(f"the {name} of choice {number} must be {shape} finite numbers ({axes}), not {tuple(value.shape)}")
+            if (choice.seconds <= 0).any():
+                raise SignerError(f"the seconds of choice {number} must be more than 0")
 
 
-def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np.ndarray:
-    """(T, K): a unit's weights through its frames, blended linearly across a transition."""
-    weights = torch.cat([choice.weights for choice in choices]).numpy()
-    owned = [span for span in spans if span.unit is not None]
-    at = np.concatenate([np.arange(span.start, span.stop) for span in owned])
-    known = np.concatenate([np.repeat(weights[span.unit:span.unit + 1], span.stop - span.start, 0) for span in owned])
-    return np.stack([np.interp(np.arange(frames), at, known[:, k]) for k in range(weights.shape[1])], axis=1)
+@dataclass
+class _Task:
+    """One text on its way: what the caller gave of it, and what the stages have made of it so far. ``given``: the names of what was given."""
+
+    text: str
+    glosses: Glosses | None
+    choices: list[Choice] | None
+    poses: PoseSequence | Path | str | None
+    given: tuple[str, ...]
+    sentences: list[GlossSentence] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
 
 
-def slug(text: str) -> str:
-    """A folder name for a text: its first words; a long text also gets a few characters of its hash."""
-    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return words if 0 < len(words) <= 60 else f"{words[:50].rstrip('-')}-{digest}".lstrip("-")
+def _tasks(text: str | Sequence[str], **given) -> list[_Task]:
+    """What was asked for, text by text."""
+    texts = [text] if isinstance(text, str) else list(text)
+    for name, values in given.items():
+        if isinstance(text, str) or values is None:
+            given[name] = [values] * len(texts)
+        elif not isinstance(values, list | tuple) or len(values) != len(texts):
+            raise SignerError(f"with a list of {len(texts)} texts, {name} must be a list as long, with None where nothing is given")
+    tasks = []
+    for text, *values in zip(texts, *given.values()):
+        names = tuple(name for name, value in zip(given, values) if value is not None)
+        if {"choices", "poses"} <= set(names):
+            raise SignerError("poses are what choices lead to: give one of them")
+        tasks.append(_Task(text, *values, names))
+    return tasks
+
+
+@contextmanager
+def _timed(stage: str, tasks: list[_Task]) -> Iterator[None]:
+    """Each of the tasks gets an equal share of the stage's seconds."""
+    start = time.monotonic()
+    yield
+    for task in tasks:
+        task.timings[stage] = (time.monotonic() - start) / len(tasks)
+
+
+def _as_written(gloss: str) -> str:
+    """A gloss as SLUL and the prior write it: capitals, but for the ``fs-`` of a spelled word."""
+    spelled = gloss.lower().startswith(SPELLED)
+    return SPELLED + gloss[len(SPELLED):].upper() if spelled else gloss.upper()
+
+
+def own_poses(poses: PoseSequence | Path | str) -> PoseSequence:
+    """A caller's sequence, or .pose file, at the pipeline's frame rate. Raises ``SignerError`` if there is nothing in it to show."""
+    found = poses if isinstance(poses, PoseSequence) else read_pose(poses)
+    if found.skeleton != SIGNER70:
+        raise SignerError(f"the pipeline takes {SIGNER70.name} poses, not {found.skeleton.name}: convert them with signer_lib.pose.formats")
+    if not np.isfinite(found.xyz).all(-1).any():
+        raise SignerError("there is nothing to show: the poses have no frames, or no joint in any frame")
+    return found.resample(FPS)
+
+
+def _read_index(folder: Path) -> dict:
+    """What ``save_pretrained`` wrote down. Raises ``SignerError`` if the folder is no pipeline or is damaged."""
+    index = load_json(folder, INDEX, ("models", "renderer", "prior"))
+    models = index["models"]
+    if not isinstance(models, dict) or not all(isinstance(name, str) for name in models.values()):
+        raise damaged(folder / INDEX, ValueError("models must be names"))
+    for part, allowed in {"renderer": ("drawn", "own"), "prior": ("built", "own")}.items():
+        if index[part] not in allowed:
+            raise damaged(folder / INDEX, ValueError(f"{part} must be {' or '.join(allowed)}"))
+    return index

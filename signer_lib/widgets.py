@@ -37,5 +37,5 @@ def chooser(draw: Callable[..., Figure], **choices: Sequence[str]) -> ipywidgets
 
 
 def scrub(signing) -> ipywidgets.VBox:
-    """Frames and gates of a ``pipeline.Signing``, moment by moment."""
+    """Frames and gates of a ``signing.Signing``, moment by moment."""
     return scrubber(signing.plot_moment, len(signing.poses))

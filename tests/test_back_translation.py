@@ -13,18 +13,20 @@ from safetensors.numpy import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy, ctc_loss, gelu
 
+from signer_lib.assets import CHECKPOINTS
 from signer_lib.bucketing import bucketed
 from signer_lib.errors import SignerError
 from signer_lib.loop import STATE, learning_rate
 from signer_lib.metrics import back_translation_training as training
 from signer_lib.metrics.back_translation import BackTranslation, Reading, settings_of
 from signer_lib.metrics.back_translation_batching import Batches, least_frames, warped
+from signer_lib.metrics.back_translation_seen import Detection
 from signer_lib.metrics.back_translation_training import Objective, Training, back_translation_config, new_back_translation
 from signer_lib.metrics.pieces import END, PAD, START, Pieces, normal_text, spelled_words
 from signer_lib.metrics.pose_reader import SHORTEN, Frames, Halve, Size, root_and_anchors, stacked
 from signer_lib.metrics.text import text_scores
 from signer_lib.pose import SIGNER70
-from signer_lib.pose.formats.folder import read_folder
+from signer_lib.pose.formats.folder import PoseFolder, read_folder
 from trainings import kill_at, log_of, on_two_processes, write_preset
 
 MODEL = {"width": 32, "encoder_layers": 1, "decoder_layers": 1, "heads": 2, "feed_forward": 64, "dropout": 0.1, "depth": 0.5}
@@ -510,3 +512,81 @@ def test_data_that_cannot_be_trained_on_are_told_before_the_work(folder, tmp_pat
     with pytest.raises(SignerError, match=told):
         Training(tiny(), tmp_path / "data", tmp_path / "out", 0)
     assert not (tmp_path / "out").exists()
+
+
+# --- the evaluator of frames -----------------------------------------------------------------------------------------
+def bodies(count=6):
+    rng = np.random.default_rng(2)
+    return [np.cumsum(rng.normal(0, 0.02, (40, 70, 3)), 0).astype(np.float32) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def flat():
+    """A reader of x and y, untrained, of six invented sentences of signer70."""
+    torch.manual_seed(0)
+    data = PoseFolder([str(k) for k in range(6)], bodies(), ["I like houses."] * 6, [["IX-1", "LIKE", "HOUSE"]] * 6, 25.0, "signer70")
+    return new_back_translation(tiny(model=STILL | {"axes": "xy"}), data)
+
+
+def test_a_reader_of_pictures_never_looks_at_z(flat, tmp_path):
+    poses, other = bodies(), bodies()
+    for xyz in other:
+        xyz[..., 2] = np.random.default_rng(0).normal(0, 9, xyz.shape[:2])
+        xyz[::3, :, 2] = np.nan
+    (x, lengths), (y, _) = stacked(poses, 2), stacked(other, 2)
+    assert x.shape[-1] == 2 and flat.net.into.in_features == 5 * 70
+    H, over = flat.net.eval().encode(x, lengths)
+    assert torch.equal(H, flat.net.encode(y, lengths)[0]) and flat.read(poses) == flat.read(other)
+    other[0][..., 1] += np.linspace(0, 1, 70, dtype=np.float32)
+    assert not torch.equal(H, flat.net.encode(stacked(other, 2)[0], lengths)[0])
+    flat.save_pretrained(tmp_path)
+    assert BackTranslation.from_pretrained(tmp_path).settings == flat.settings and flat.settings["size"]["axes"] == "xy"
+
+
+def test_a_reader_that_was_saved_before_there_were_axes_reads_all_three():
+    settings = json.loads((CHECKPOINTS / "back-translation-nano" / "config.json").read_text())
+    assert "axes" not in settings["size"]
+    assert BackTranslation.from_pretrained(CHECKPOINTS / "back-translation-nano").net.into.in_features == 7 * 70
+
+
+def still(frames=300):
+    """A pose that stays, all of it in the picture, but for the left hand's, below it."""
+    xyz = np.zeros((frames, 70, 3), np.float32)
+    xyz[..., 0] = np.linspace(-0.5, 0.5, 70)
+    xyz[:, SIGNER70.groups["left_hand"], 1] = -1.6
+    return xyz
+
+
+def test_each_error_of_a_detector_comes_at_its_size():
+    xyz, rng = still(3000), np.random.default_rng(0)
+    left, right, face = (SIGNER70.groups[name] for name in ("left_hand", "right_hand", "face"))
+    quiet = Detection().read(xyz, 25, rng)
+    assert np.isnan(quiet[:, left]).all() and np.array_equal(np.delete(quiet, np.r_[left], 1), np.delete(xyz, np.r_[left], 1))
+    error = Detection(face=0.01, body=0.02, hands=0.03, slow=0.75).read(xyz, 25, rng) - xyz
+    assert np.allclose([error[:, part, :2].std() for part in (face, slice(0, 4), right)], [0.01, 0.02, 0.03], rtol=0.05)
+    assert np.nanmax(np.abs(error[..., 2])) == 0 and error[:, [4, 7], :2].std() == pytest.approx(0.03, rel=0.1), "the wrists are the hands'"
+    beside = lambda error: (error[1:, face, :2] * error[:-1, face, :2]).mean() / error[:, face, :2].var()
+    assert beside(error) > 0.6 and abs(beside(Detection(face=0.01).read(xyz, 25, rng) - xyz)) < 0.05
+    far = np.abs(Detection(hands=0.01, far=0.2, farther=50.0).read(xyz, 25, rng) - xyz)[:, right, :2].max(-1) > 0.05
+    assert 0.15 < far.mean() < 0.2
+    assert np.isnan(Detection(lost=0.1).read(xyz, 25, rng)[:, right, 0]).mean() == pytest.approx(0.1, abs=0.01)
+    swapped = Detection(confused=0.5).read(xyz, 25, rng)[:, right]
+    assert np.array_equal(np.sort(swapped[..., 0], 1), np.sort(xyz[:, right, 0], 1)) and 0.05 < (swapped != xyz[:, right]).any((1, 2)).mean() < 0.25
+    moving = np.cumsum(np.full((9, 70, 3), 0.01, np.float32), 0) ** 2
+    halved = Detection(halved=1.0).read(moving, 25, rng)
+    assert np.array_equal(halved[::2], moving[::2]) and np.allclose(halved[1:-1:2], (moving[:-1:2] + moving[2::2]) / 2)
+
+
+@pytest.mark.parametrize("changes, told", [
+    ({"detector": {"hand": 0.1}}, "detector: 'hand' is missing or unknown: the keys are face, body"),
+    ({"detector": {"slow": 1.5}}, "detector: slow must be a number, 0 or more, 1 at most, not 1.5"),
+    ({"detector": {"hands": -1}}, "detector: hands must be a number, 0 or more, not -1"),
+    ({"model": MODEL | {"axes": "xz"}}, "model: axes must be xyz or xy, not 'xz'")])
+def test_wrong_settings_of_the_evaluator_of_frames_are_told(changes, told):
+    with pytest.raises(SignerError, match=told):
+        tiny(**changes)
+
+
+def test_a_detectors_errors_are_for_its_own_skeleton(folder, tmp_path):
+    with pytest.raises(SignerError, match="known for signer70, not for invented"):
+        Training(tiny(detector={"hands": 0.1}), folder, tmp_path / "out", 1)

@@ -9,7 +9,7 @@ from signer_lib.errors import SignerError
 from signer_lib.language.corpora import read_pairs, read_prompts
 from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar, make_pairs, normalised
 from signer_lib.language.grammar import Clause, Phrase, english, gloss
-from signer_lib.language.lexicon import load_lexicon, regular_verb, with_s
+from signer_lib.language.lexicon import load_lexicon, regular_verb, said, with_s
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import SLOTS, WORD, SignTokenizer, check_text, known_words, plain, sentences
 from signer_lib.language.training import evaluate
@@ -244,6 +244,48 @@ def test_a_batch_gives_what_single_sentences_give(slul):
         assert a.glosses == b.glosses and torch.allclose(a.states, b.states, atol=1e-4) and torch.allclose(a.context, b.context, atol=1e-4)
 
 
+SEVERAL = ["I like coffee.", "No.", "Kwame and Zbigniew flew to Utah, and my name is Sam.", "Where did your mother buy the red car yesterday?",
+           "My name is Kwame.", ""]
+
+
+def test_given_glosses_have_the_states_that_the_search_would_have_kept(slul):
+    found = slul.translate(SEVERAL[:-1])
+    assert {"fs-KWAME", "fs-SAM", "LIKE"} <= {gloss for one in found for gloss in one.glosses} and len({len(one.glosses) for one in found}) > 2
+    for one, forced in zip(found, slul.state_of(SEVERAL, [one.glosses for one in found] + [[]])):
+        assert (forced.text, forced.glosses, forced.unsigned) == (one.text, one.glosses, one.unsigned)
+        assert torch.allclose(forced.states, one.states, atol=1e-5) and torch.allclose(forced.context, one.context, atol=1e-5)
+
+
+def test_the_state_of_a_gloss_knows_what_stands_before_it_and_nothing_after(slul):
+    text = "Where is the library?"
+    one, other, third = slul.state_of([text] * 3, [["LIBRARY", "WHERE", "BOOK"], ["LIBRARY", "BOOK", "WHERE"], ["BOOK", "WHERE", "LIBRARY"]])
+    same = [torch.allclose(one.states[k], row.states[k], atol=1e-5) for row in (other, third) for k in range(3)]
+    assert same == [True, True, False, True, False, False]
+
+
+def test_the_words_that_glosses_are_named_after_give_states_like_those_of_their_sentence(slul):
+    assert said(["IX-1", "THANK-YOU", "POSS-3P", "fs-SAM", "IX-3"]) == "I thank you their Sam he"
+    texts, glosses = zip(*((text, line.split()) for text, line in read_pairs(FOLDER, "test")[:20]))
+    true, named, other = (torch.cat([s.states for s in slul.state_of(read, glosses)])
+                          for read in (texts, [said(row) for row in glosses], texts[1:] + texts[:1]))
+    like = lambda found: torch.cosine_similarity(found, true).mean()
+    assert like(named) > 0.7 > 0.3 > like(other)
+
+
+def test_a_gloss_without_a_token_is_read_as_the_slot_of_its_word(slul, monkeypatch):
+    text = "My name is Zbigniew, not Kwame."
+    named, bare, new, apart = slul.state_of([text] * 4, [["fs-KWAME", "NAME"], ["KWAME", "NAME"], ["fs-ELENI", "NAME"], ["fs-ZBIGNIEW", "NAME"]])
+    assert torch.equal(named.states, bare.states) and not torch.allclose(named.states, apart.states, atol=1e-3)
+    assert new.glosses == ["fs-ELENI", "NAME"] and new.unsigned == ["ZBIGNIEW", "KWAME"] and new.states.isfinite().all()
+    with pytest.raises(SignerError, match="never learned the gloss W33, and has no slot left"):
+        slul.state_of(["Yes."], [[f"W{k + 1}" for k in range(len(SLOTS) + 1)]])
+    with pytest.raises(SignerError, match="1 texts and 2 lists"):
+        slul.state_of(["Yes."], [["YES"], ["NO"]])
+    monkeypatch.setattr(slul.tokenizer, "known", None)
+    with pytest.raises(SignerError, match="never learned the gloss fs-SAM, and has no slot for unknown words"):
+        slul.state_of(["Yes."], [["YES", "fs-SAM"]])
+
+
 def test_the_hand_written_set_beats_copying(slul):
     pairs = read_pairs(FOLDER, "test")
     copied = GlossBleu().compute(predictions=[" ".join(t.upper().split()) for t, _ in pairs], references=[g for _, g in pairs])
@@ -280,6 +322,18 @@ def test_as_text_every_word_is_signed_and_no_other_mode_exists(slul):
     assert [found.text for found in slul.understand(text, mode="text")] == sentences(text)
     with pytest.raises(SignerError, match="there is no mode 'song': use text or prompt"):
         slul.understand(text, mode="song")
+
+
+def test_several_texts_are_understood_as_one_by_one(slul):
+    texts = ['How do I sign "Good morning"?', "Hello, my name is Sam. Where is the library?", "No."]
+    for mode in ("prompt", "text"):
+        for text, together in zip(texts, slul.understand_all(texts, mode=mode)):
+            alone = slul.understand(text, mode=mode)
+            assert [(s.text, s.glosses) for s in together] == [(s.text, s.glosses) for s in alone]
+            assert all(torch.allclose(a.states, b.states, atol=1e-4) for a, b in zip(together, alone))
+    assert slul.understand_all([]) == []
+    with pytest.raises(SignerError, match="no words"):
+        slul.understand_all(["Yes.", "?"])
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,17 @@ import sys
 import av
 import numpy as np
 import pytest
+import torch
 from pose_format import Pose
 
 from signer_lib.assets import ROOT
-from signer_lib.pipeline import slug
+from signer_lib.errors import SignerError
+from signer_lib.experts.model import AXES
+from signer_lib.pipeline import StableSignerPipeline
+from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import read_pose
+from signer_lib.prior.database import Prior
+from signer_lib.signing import slug
 
 TEN = [
     "Hello, my name is Sam. Where is the library?",
@@ -82,10 +88,183 @@ def test_the_same_text_gives_the_same_bytes(pipeline, tmp_path):
 
 def test_a_failure_while_drawing_leaves_nothing(pipeline, tmp_path, monkeypatch):
     signing = pipeline("Yes.")
-    monkeypatch.setattr("signer_lib.pipeline.write_pose", lambda *_: (_ for _ in ()).throw(RuntimeError("stop")))
+    monkeypatch.setattr("signer_lib.signing.write_pose", lambda *_: (_ for _ in ()).throw(RuntimeError("stop")))
     with pytest.raises(RuntimeError):
         signing.save(tmp_path / "new" / "deep", size=128)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- stage by stage, and with what the caller gives -------------------------------------------------------------------
+LIBRARY = "Where is the library?"
+
+
+def close(a, b, atol=1e-4):
+    return a.xyz.shape == b.xyz.shape and np.allclose(a.xyz, b.xyz, atol=atol)
+
+
+def test_a_list_of_texts_is_signed_as_one_by_one(pipeline):
+    texts = TEN[:4] + ["Yes."]
+    together = pipeline(texts, seed=5)
+    for text, found in zip(texts, together):
+        alone = pipeline(text, seed=5)
+        assert (found.text, found.glosses, found.spans, found.seed) == (text, alone.glosses, alone.spans, 5)
+        assert close(found.poses, alone.poses) and np.allclose(found.gates, alone.gates, atol=1e-4) and found.captions == alone.captions
+        assert torch.allclose(found.states, alone.states, atol=1e-4) and len(found.candidates) == sum(len(c.units) for c in found.choices)
+        for one, other in zip(found.choices, alone.choices):
+            assert one.choices.shape == other.choices.shape and torch.equal(one.mask, other.mask) and one.topic == other.topic
+            assert all(torch.allclose(getattr(one, name), getattr(other, name), atol=1e-4) for name in ("choices", "seconds", "queries"))
+        assert set(found.timings) == {"understand", "choose", "blend_and_refine"} and min(found.timings.values()) > 0
+    assert pipeline([]) == []
+
+
+def test_sentences_that_are_chosen_together_keep_to_their_own_candidates(pipeline, tmp_path):
+    prior = Prior.new(tmp_path / "uneven")
+    prior.add(row for row in pipeline.prior.rows() if row["gloss"] in ("LIBRARY", "YES") or (row["gloss"], row["variant"]) == ("WHERE", "citation"))
+    uneven = StableSignerPipeline(pipeline.slul, prior, pipeline.experts, pipeline.models, pipeline.renderer)
+    sentences = [uneven.read_glosses(glosses) for glosses in ("WHERE", "LIBRARY WHERE", "YES")]
+    together = uneven.choose(sentences)
+    assert [choice.choices.shape[2] for choice in together] == [1, 3, 3]
+    for sentence, choice in zip(sentences, together):
+        (alone,) = uneven.choose([sentence])
+        assert all(torch.allclose(getattr(choice, name).float(), getattr(alone, name).float(), atol=1e-5) for name in AXES)
+
+
+def test_each_stage_can_be_called_alone(pipeline):
+    signing = pipeline(TEN[0])
+    sentences = pipeline.understand(TEN[0], language="en-ase")
+    choices = pipeline.choose(sentences)
+    poses, spans = pipeline.perform(sentences, choices)
+    assert spans == signing.spans and np.array_equal(poses.xyz, signing.poses.xyz)
+    assert torch.equal(signing.states, torch.cat([s.states for s in sentences])) and signing.states.shape == (6, sentences[0].states.shape[1])
+    assert signing.candidates == [offered for choice in choices for offered in choice.candidates]
+    shown = zip(pipeline.frames(poses, 64), signing.frames(64, captions=False))
+    assert all(np.array_equal(a, b) for a, b in shown)
+
+
+def test_own_glosses_take_the_place_of_sluls(pipeline):
+    found, given = pipeline(LIBRARY), pipeline(LIBRARY, glosses=["library", "WHERE"])
+    assert given.given == ("glosses",) and given.report()["given"] == ["glosses"] and found.report()["given"] == []
+    assert given.glosses == ["LIBRARY", "WHERE"] and close(given.poses, found.poses) and given.spans == found.spans
+    other = pipeline("I am Sam.", glosses="BOOK FS-Sam")
+    assert other.glosses == ["BOOK", "fs-SAM"] and other.gloss_spans[1]["units"] == ["S", "A", "M"]
+    bare = pipeline("", glosses="BOOK fs-SAM")
+    assert bare.glosses == other.glosses and not torch.allclose(bare.states, other.states, atol=1e-2), "the text makes no difference"
+    both = pipeline([LIBRARY, "Yes."], glosses=["LIBRARY WHERE", None])
+    assert [one.given for one in both] == [("glosses",), ()] and close(both[0].poses, given.poses) and both[1].glosses == ["YES"]
+    sentence = pipeline.read_glosses("LIBRARY WHERE", LIBRARY)
+    assert sentence.glosses == given.glosses and torch.allclose(sentence.states, given.states, atol=1e-5)
+
+
+def test_own_choices_take_the_place_of_the_experts(pipeline):
+    (sentence,) = pipeline.understand(LIBRARY)
+    (choice,) = pipeline.choose([sentence])
+    before = pipeline(LIBRARY)
+    choice.seconds *= 2
+    choice.weights[:] = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    signing = pipeline(LIBRARY, choices=[choice])
+    assert signing.given == ("choices",) and np.array_equal(signing.gates, np.tile([0.0, 1.0, 0.0, 0.0], (len(signing.poses), 1)))
+    seconds = lambda one: sum(row["seconds"] for row in one.gloss_spans)
+    assert seconds(signing) == pytest.approx(2 * seconds(before), rel=0.05) and "choose" not in signing.timings
+
+
+def test_own_poses_take_the_place_of_the_performed(pipeline, tmp_path):
+    before = pipeline(LIBRARY)
+    before.save(tmp_path / "out", size=128)
+    file = tmp_path / "out" / "poses.pose"
+    from_file, slow = pipeline(LIBRARY, poses=file), pipeline("", poses=PoseSequence(before.poses.xyz, 12.5))
+    assert close(from_file.poses, before.poses, 1e-3) and from_file.given == ("poses",) and from_file.glosses == before.glosses
+    assert slow.poses.fps == 25 and slow.poses.duration == pytest.approx(2 * before.poses.duration, rel=0.05)
+    assert from_file.gates is None and from_file.spans == from_file.gloss_spans == from_file.candidates == []
+    assert set(from_file.captions) == {"LIBRARY WHERE"} and from_file.cues == [("LIBRARY WHERE", 0, len(from_file.poses))]
+    assert set(slow.captions) == {""} and slow.cues == [] and slow.meaning is None and len(slow.states) == 0
+    assert pipeline("", glosses="BOOK", poses=file).captions[0] == "BOOK"
+    for plot in (from_file.plot_gates, lambda: from_file.plot_moment(0)):
+        with pytest.raises(SignerError, match="no gates to plot"):
+            plot()
+    assert len(from_file.plot_strip().axes) == 6
+    paths = slow.save(tmp_path / "out", size=128)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(paths) == ["captions.vtt", "poses.pose", "report.json", "video.mp4"]
+    report = json.loads(paths["report.json"].read_text())
+    assert report["given"] == ["poses"] and report["signs"] == [] and set(report["timings_seconds"]) == {"render"}
+
+
+@pytest.mark.parametrize("asked, told", [
+    ({"language": "de-gsg"}, "trained for en-ase .* not for 'de-gsg'"), ({"glosses": "LIBARY WHERE"}, "'LIBARY': did you mean LIBRARY, or fs-LIBARY"),
+    ({"glosses": "QQQQQ"}, "'QQQQQ': fs-QQQQQ"), ({"glosses": []}, "no glosses to sign"), ({"glosses": "fs-?!"}, "cannot be fingerspelled"),
+    ({"poses": "nowhere.pose"}, "cannot read nowhere.pose"), ({"poses": PoseSequence(np.full((3, 70, 3), np.nan), 25)}, "no joint in any frame"),
+    ({"choices": [], "poses": "x.pose"}, "give one of them"), ({"choices": []}, "1 sentences and 0 choices"),
+    ({"text": ["Yes.", "No."], "glosses": "YES"}, "list of 2 texts, glosses must be a list as long"),
+    ({"text": ["Yes.", "?!"]}, "no words"), ({"text": ["Yes.", "Yes."], "choices": [None]}, "choices must be a list as long"),
+])
+def test_what_does_not_fit_is_told_in_one_line(pipeline, asked, told):
+    with pytest.raises(SignerError, match=told) as error:
+        pipeline(**{"text": LIBRARY} | asked)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change, told", [
+    (lambda choice: setattr(choice, "weights", choice.weights[:, :3]), r"weights of choice 1 must be \(2, 4\) finite numbers \(unit, expert\)"),
+    (lambda choice: choice.choices.fill_(torch.nan), "choices of choice 1 must be"), (lambda choice: choice.seconds.neg_(), "must be more than 0"),
+    (lambda choice: choice.units.pop(), "not of the glosses LIBRARY WHERE"),
+])
+def test_choices_that_cannot_be_performed_are_told(pipeline, change, told):
+    choices = pipeline.choose(pipeline.understand(LIBRARY))
+    change(choices[0])
+    with pytest.raises(SignerError, match=told):
+        pipeline(LIBRARY, choices=choices)
+
+
+# --- a folder with everything -----------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def saved(pipeline, tmp_path_factory):
+    """A pipeline with a prior of its own: two signs and the letters of one name."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    prior = Prior.new(folder / "few")
+    prior.add(row for row in pipeline.prior.rows() if row["gloss"] in ("LIBRARY", "WHERE", "S", "A", "M"))
+    names = pipeline.models | {"prior": "few"}
+    StableSignerPipeline(pipeline.slul, prior, pipeline.experts, names, pipeline.renderer).save_pretrained(folder / "all")
+    return folder / "all"
+
+
+def test_a_saved_pipeline_signs_the_same_with_a_prior_of_its_own(pipeline, saved):
+    assert sorted(path.name for path in saved.iterdir()) == ["experts", "pipeline.json", "prior", "slul"]
+    again = StableSignerPipeline.from_pretrained(saved)
+    assert again.models == pipeline.models | {"prior": "few"} and set(again.prior.glosses) == {"LIBRARY", "WHERE", "S", "A", "M"}
+    assert np.array_equal(again(LIBRARY).poses.xyz, pipeline(LIBRARY).poses.xyz)
+    with pytest.raises(SignerError, match="there is a pipeline in .* already: choose another folder"):
+        again.save_pretrained(saved)
+
+
+def test_what_fails_while_it_is_saved_leaves_nothing(pipeline, tmp_path, monkeypatch):
+    monkeypatch.setattr("signer_lib.pipeline.json.dumps", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("stop")))
+    with pytest.raises(RuntimeError):
+        pipeline.save_pretrained(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name, content, told", [
+    ("pipeline.json", None, "is not a checkpoint: it has no pipeline.json"), ("pipeline.json", "{", "damaged"),
+    ("pipeline.json", '{"models": {}, "renderer": "drawn"}', "lacks prior"),
+    ("pipeline.json", '{"models": {"slul": 1}, "renderer": "drawn", "prior": "own"}', "models must be names"),
+    ("pipeline.json", '{"models": {}, "renderer": "../else", "prior": "own"}', "renderer must be drawn or own"),
+    ("pipeline.json", '{"models": {}, "renderer": "own", "prior": "own"}', "there is no renderer '.*renderer'"),
+    ("slul/model.safetensors", "no", "damaged"), ("experts/config.json", None, "has no config.json"), ("prior", None, "no pose prior in"),
+])
+def test_a_damaged_pipeline_is_told_in_one_line(saved, tmp_path, name, content, told):
+    path = shutil.copytree(saved, tmp_path / "all") / name
+    if content:
+        path.write_text(content)
+    else:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(SignerError, match=told) as error:
+        StableSignerPipeline.from_pretrained(tmp_path / "all")
+    assert "\n" not in str(error.value)
+
+
+def test_experts_of_another_slul_are_told(pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline.experts, "d_state", 7)
+    with pytest.raises(SignerError, match="trained on states of 7 numbers and this SLUL gives 192"):
+        StableSignerPipeline(pipeline.slul, pipeline.prior, pipeline.experts, pipeline.models, pipeline.renderer)
 
 
 def test_slugs():

@@ -54,7 +54,7 @@ def signing(rendering):
 @pytest.fixture
 def sign(monkeypatch, capfd, pipeline):
     """``stable-signer sign ...`` in this process, with the models that are loaded already. -> exit code, stdout, stderr"""
-    monkeypatch.setattr(StableSignerPipeline, "from_pretrained", classmethod(lambda cls, renderer: cls(
+    monkeypatch.setattr(StableSignerPipeline, "from_pretrained", classmethod(lambda cls, folder, renderer: cls(
         pipeline.slul, pipeline.prior, pipeline.experts, pipeline.models | {"renderer": renderer.name}, renderer)))
 
     def call(*arguments):
@@ -110,6 +110,17 @@ def test_what_cannot_be_asked_is_told_in_one_line(sign, folder, tmp_path, monkey
     assert (code, said) == (2, "") and told in errors and errors.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
+def test_own_glosses_are_signed_with_a_text_and_without(sign, tmp_path):
+    for k, asked in enumerate((("Is Sam there?",), ())):
+        code, said, errors = sign(*asked, "--glosses", "library fs-Sam", "--renderer", "drawn", "--size", 128, "--out", tmp_path / str(k))
+        assert code == 0 and errors == "" and said.startswith("LIBRARY fs-SAM\n2 glosses, 1 fingerspelled")
+        report = json.loads((tmp_path / str(k) / "report.json").read_text())
+        assert (report["text"], report["glosses"], report["given"]) == ("".join(asked), ["LIBRARY", "fs-SAM"], ["glosses"])
+    code, said, errors = sign("--glosses", "LIBARY", "--renderer", "drawn", "--out", tmp_path / "none")
+    assert (code, said) == (2, "") and "no gloss 'LIBARY': did you mean LIBRARY" in errors and errors.count("\n") == 1
+    assert sign("--out", tmp_path / "none")[0] == 2 and not (tmp_path / "none").exists()
+
+
 def test_without_diffusers_only_the_drawn_signer_signs(sign, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(backends, "find_spec", lambda name: None)
     for asked in ("diffusion", folder):
@@ -129,8 +140,8 @@ def test_the_default_is_diffusion_where_the_projects_renderer_is(tmp_path, monke
 
 # --- frames ----------------------------------------------------------------------------------------------------------
 def test_the_same_seed_gives_the_same_frames(rendering):
-    frames = {seed: np.stack(list(rendering("Yes.", seed).frames(size=32))) for seed in (3, 4)}
-    assert np.array_equal(frames[3], np.stack(list(rendering("Yes.", 3).frames(size=32)))) and not np.array_equal(frames[3], frames[4])
+    frames = {seed: np.stack(list(rendering("Yes.", seed=seed).frames(size=32))) for seed in (3, 4)}
+    assert np.array_equal(frames[3], np.stack(list(rendering("Yes.", seed=3).frames(size=32)))) and not np.array_equal(frames[3], frames[4])
 
 
 def test_a_frame_is_enlarged_before_its_caption_is_written(signing):
@@ -181,6 +192,53 @@ def test_the_renderer_is_loaded_once_and_when_it_is_needed_and_frames_come_one_b
     for each in signings:
         next(each.frames(size=32))
     assert len(loaded) == 1 and windows == [16] * 3, "no window is rendered before its frames are asked for"
+
+
+def test_a_style_that_is_asked_for_at_the_start_is_checked_then_and_shown_later(pipeline, folder, monkeypatch):
+    loaded, from_folder = [], RendererPipeline.from_folder
+    monkeypatch.setattr(RendererPipeline, "from_folder", classmethod(lambda cls, *a: loaded.append(a) or from_folder(*a)))
+    rendering = StableSignerPipeline(pipeline.slul, pipeline.prior, pipeline.experts, pipeline.models, Diffusion(folder))
+    for wrong in ({"style": "nigth"}, {"signer": "Q"}):
+        with pytest.raises(SignerError, match="there is no (style 'nigth': did you mean 'night'|signer 'Q': use one, two)"):
+            rendering("Yes.", **wrong)
+    signing = rendering("Yes.", style="night", signer="two")
+    assert not loaded
+    night = next(signing.frames(size=32, captions=False))
+    assert (signing.video["style"], signing.video["signer"]) == ("night", "two")
+    day = next(signing.frames(size=32, captions=False, style="day"))
+    assert (signing.video["style"], signing.video["signer"]) == ("day", "two") and not np.array_equal(night, day)
+    assert np.array_equal(night, next(rendering.frames(signing.poses, 32, signing.meaning, style="night", signer="two")))
+    with pytest.raises(SignerError, match="this is the drawn signer, and style belongs to the diffusion renderer"):
+        pipeline("Yes.", style="night")
+
+
+def test_own_poses_are_rendered_with_the_meaning_that_is_known(rendering, signing, monkeypatch):
+    told, stream = [], RendererPipeline.stream
+    spy = lambda self, poses, signed, **more: told.append(signed) or stream(self, poses, signed=signed, **more)
+    monkeypatch.setattr(RendererPipeline, "stream", spy)
+    for text in ("", TWO):
+        assert next(rendering(text, poses=signing.poses).frames(size=32)).shape == (32, 32, 3)
+    first, second = signing.sentences
+    assert told[0] is None and torch.allclose(told[1].states, signing.states, atol=1e-5) and told[1].spans is None
+    assert torch.allclose(told[1].context, (first.context + second.context) / 2, atol=1e-5)
+
+
+# --- a folder with everything ----------------------------------------------------------------------------------------
+def test_a_pipeline_with_its_renderer_is_saved_and_signs_again(rendering, signing, tmp_path, monkeypatch, capfd):
+    rendering.save_pretrained(tmp_path / "all")
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["experts", "pipeline.json", "renderer", "slul"]
+    again = StableSignerPipeline.from_pretrained(tmp_path / "all")
+    assert again.models == rendering.models and isinstance(again.renderer, Diffusion) and again.prior.name == rendering.prior.name
+    other = again(TWO, style="night")
+    assert other.glosses == signing.glosses and np.array_equal(other.poses.xyz, signing.poses.xyz)
+    assert np.abs(next(other.frames(32)).astype(int) - next(signing.frames(32, style="night"))).max() <= 1
+    assert isinstance(StableSignerPipeline.from_pretrained(tmp_path / "all", renderer="drawn").renderer, Drawn)
+    command = ["stable-signer", "sign", "Yes.", "--pipeline", tmp_path / "all", "--style", "night", "--size", 128, "--out", tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in command])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "by the diffusion renderer mine: style night, signer one" in capfd.readouterr().out
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["models"] == rendering.models
 
 
 # --- what the renderer is told ---------------------------------------------------------------------------------------

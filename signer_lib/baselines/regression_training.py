@@ -142,7 +142,7 @@ class Training(Loop):
         self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        train, self.dev = read_split(data, "train"), read_split(data, "dev")
+        train, self.dev = self.read("train"), self.read("dev")
         for split, rows in (("train", train), ("dev", self.dev)):
             if not rows:
                 raise SignerError(f"{data} has no sentences in its {split} split: add some")
@@ -166,6 +166,10 @@ class Training(Loop):
         self.settings = asdict(config) | {"seed": seed, "data": self.data.name, "sentences": len(train), "minutes": minutes,
                                           "data_sha256": content.hexdigest()[:16]}
         self._resume()
+
+    def read(self, split: str) -> list[Performed]:
+        """The sentences of a split, as they are learned."""
+        return read_split(self.data, split)
 
     # --- one step ----------------------------------------------------------------------------------------------------
     def step(self) -> dict[str, float]:

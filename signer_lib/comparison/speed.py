@@ -16,8 +16,7 @@ import torch
 from signer_lib.errors import run
 from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
-from signer_lib.performances.nonmanual import mark
-from signer_lib.pipeline import SENTENCE_PAUSE, StableSignerPipeline
+from signer_lib.pipeline import StableSignerPipeline
 from signer_lib.results import write_result
 
 GLOSSES = 10
@@ -43,9 +42,7 @@ def in_sentences(pipeline: StableSignerPipeline, texts: list[str]) -> float:
     """Milliseconds of texts longer than one call of the pipeline takes: every stage once, over all sentences together."""
     start = time.perf_counter()
     sentences = pipeline.slul.translate(texts)
-    choices = [pipeline.experts.choose(sentence, pipeline.prior) for sentence in sentences]
-    poses, spans = pipeline.experts.perform(choices, pipeline.prior, SENTENCE_PAUSE)
-    mark(poses, spans, [(s.text, s.glosses, [u.gloss for u in c.units]) for s, c in zip(sentences, choices)])
+    pipeline.perform(sentences, pipeline.choose(sentences))
     return 1000 * (time.perf_counter() - start)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from signer_lib.baselines.floors import nearest_neighbour, static_mean, wrong_sentence
 from signer_lib.baselines.regression import Regression
 from signer_lib.baselines.stitching import spoken_to_signed, stitching, stitching_raw
@@ -22,15 +24,17 @@ from signer_lib.prior.database import Prior
 
 @dataclass(frozen=True)
 class Asked:
-    """A split of a data folder, and everything that a system may use to answer it."""
+    """A split of a data folder, and everything that a system may use to answer it. ``most``: only so many of its sentences, see ``spread``."""
 
     folder: Path
     split: str = "test"
     slul: Path | None = None
+    most: int | None = None
 
     @cached_property
     def truth(self) -> list[Performed]:
-        return read_split(self.folder, self.split)
+        rows = read_split(self.folder, self.split)
+        return [rows[i] for i in spread(self.most or len(rows), len(rows))]
 
     @cached_property
     def training(self) -> list[Performed]:
@@ -44,6 +48,11 @@ class Asked:
     @cached_property
     def prior(self) -> Prior:
         return Prior.load(self.folder / "pools" / "prior")
+
+
+def spread(count: int, total: int) -> list[int]:
+    """``count`` places, or all, evenly from the first to the last of ``total``."""
+    return np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
 
 
 System = Callable[[Asked, Path | None], list[Produced]]

@@ -106,12 +106,14 @@ class Batches:
     def __len__(self) -> int:
         return len(self.examples) // self.config.batch_size
 
+    def rows(self, step: int) -> np.ndarray:
+        """(batch_size,) the numbers of a step's sentences."""
+        (epoch, place), size = divmod(step, len(self)), self.config.batch_size
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))[place * size:(place + 1) * size]
+
     def batch(self, step: int, k: int = 0, of: int = 1) -> tuple[Batch, dict[str, int]]:
         """Every ``of``-th sentence from the k-th on, without the candidates that are not offered, and the sizes of the whole batch."""
-        epoch, place = divmod(step, len(self))
-        size = self.config.batch_size
-        rows = np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))[place * size:(place + 1) * size]
-        examples, rng = [self.examples[row] for row in rows], np.random.default_rng([self.seed, 1, step])
+        examples, rng = [self.examples[row] for row in self.rows(step)], np.random.default_rng([self.seed, 1, step])
         kept = [torch.from_numpy(rng.random((len(e.names), self.most)) >= self.config.candidates_dropped) for e in examples]
         found = collate(examples[k::of], self.offers)
         few = torch.cat(kept[k::of])[:, :found.offered.mask.shape[1]] & found.offered.mask

@@ -189,16 +189,28 @@ class SLPMoE(nn.Module):
             self._offers = Offers(prior, self.config.frames)
         return self._offers
 
-    @torch.no_grad()                                    # and not inference_mode: what it gives may be changed in place
     def choose(self, sentence: GlossSentence, prior: Prior) -> Choice:
         """Eq. 6-7 and the Pose Chosen Networks for one sentence. Raises ``SignerError`` for a word that cannot be spelled."""
-        units = units_of(sentence.glosses, prior, sentence.text)
-        offers = self.offers(prior)
-        offered = offers.batch([unit.name for unit in units])
-        states = sentence.states[[unit.gloss for unit in units]]
-        chosen = self.choose_units(states, sentence.context.expand(len(units), -1), places(units), offered.phi, offered.mask)
-        return Choice(units, [offers[unit.name].candidates for unit in units], chosen.gate.w, chosen.gate.mask, chosen.pi, offered.mask,
-                      chosen.log_seconds.exp(), chosen.q, topic_of(sentence.text, sentence.glosses))
+        return self.choose_all([sentence], prior)[0]
+
+    @torch.no_grad()                                    # and not inference_mode: what it gives may be changed in place
+    def choose_all(self, sentences: list[GlossSentence], prior: Prior) -> list[Choice]:
+        """``choose`` for several sentences, all their units together."""
+        rows, offers = [units_of(sentence.glosses, prior, sentence.text) for sentence in sentences], self.offers(prior)
+        if not rows:
+            return []
+        phi, mask = offers.features([unit.name for units in rows for unit in units])
+        states = torch.cat([sentence.states[[unit.gloss for unit in units]] for sentence, units in zip(sentences, rows)])
+        context = torch.cat([sentence.context.expand(len(units), -1) for sentence, units in zip(sentences, rows)])
+        chosen = self.choose_units(states, context, torch.cat([places(units) for units in rows]), phi, mask)
+        out, start = [], 0
+        for sentence, units in zip(sentences, rows):
+            part = slice(start, start := start + len(units))
+            C = int(mask[part].sum(1).max())
+            out.append(Choice(units, [offers[unit.name].candidates for unit in units], chosen.gate.w[part], chosen.gate.mask[part],
+                              chosen.pi[part, :, :C], mask[part, :C], chosen.log_seconds[part].exp(), chosen.q[part],
+                              topic_of(sentence.text, sentence.glosses)))
+        return out
 
     @torch.inference_mode()
     def perform(self, choices: list[Choice], prior: Prior, sentence_pause: float = 0.0) -> tuple[PoseSequence, list[Span]]:

@@ -77,14 +77,22 @@ class Offers:
         return Offer(candidates, torch.stack([path.direction for path in warped]), torch.stack([path.length for path in warped]),
                      torch.from_numpy(phi), bool(np.median(phi[:, FEATURES.index("left height")]) > self._resting + RAISED))
 
+    def features(self, glosses: list[str]) -> tuple[Tensor, Tensor]:
+        """What the networks choose by, of N glosses: phi (N, C, f), padded with copies of the first candidate, and mask (N, C)."""
+        found = [self[gloss] for gloss in glosses]
+        mask = torch.tensor([[k < len(offer.phi) for k in range(max(len(offer.phi) for offer in found))] for offer in found])
+        return torch.stack([offer.phi[row] for offer, row in zip(found, _rows(mask))]), mask
+
     def batch(self, glosses: list[str]) -> Offered:
         """The offers of a list of glosses, padded with copies of the first candidate."""
-        found = [self[gloss] for gloss in glosses]
-        most = max(len(offer.phi) for offer in found)
-        rows = [list(range(len(offer.phi))) + [0] * (most - len(offer.phi)) for offer in found]
-        take = lambda name: torch.stack([getattr(offer, name)[row] for offer, row in zip(found, rows)])
-        mask = torch.tensor([[k < len(offer.phi) for k in range(most)] for offer in found])
-        return Offered(take("direction"), take("length"), take("phi"), mask)
+        phi, mask = self.features(glosses)
+        take = lambda name: torch.stack([getattr(self[gloss], name)[row] for gloss, row in zip(glosses, _rows(mask))])
+        return Offered(take("direction"), take("length"), phi, mask)
+
+
+def _rows(mask: Tensor) -> Tensor:
+    """mask (N, C) -> (N, C) each candidate's number, 0 beyond the last."""
+    return torch.arange(mask.shape[1]) * mask
 
 
 def times(reference: np.ndarray, other: np.ndarray) -> np.ndarray:

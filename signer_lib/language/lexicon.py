@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -122,3 +123,12 @@ def load_lexicon() -> Lexicon:
                        for gloss, spec in raw["adjectives"].items() for word in spec["en"])
     return Lexicon(raw, _verbs(raw["verbs"]), _verbs(raw["clausal_verbs"]), _verbs(raw["chain_verbs"]), _verbs(raw["ing_verbs"]),
                    nouns, adjectives)
+
+
+def said(glosses: Sequence[str]) -> str:
+    """The words that glosses are named after: ``IX-1 LIKE fs-SAM`` -> "I like Sam". Something to read for want of a sentence, no translation."""
+    pronouns: dict[str, str] = {}
+    for subject, _, possessive, pronoun, own, _ in load_lexicon().raw["pronouns"]:
+        pronouns = {pronoun: subject, own: possessive} | pronouns
+    spelled = lambda gloss: gloss.removeprefix("fs-").title() if gloss.startswith("fs-") else gloss.lower().replace("-", " ")
+    return " ".join(pronouns.get(gloss) or spelled(gloss) for gloss in glosses)

@@ -6,7 +6,9 @@ The T5, Text2Gloss and Prompt2Gloss are the paper's [paper]; sizes, tokenizer, t
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -114,6 +116,12 @@ class SLUL:
         if self.pointer:
             save_half(self.pointer, folder / "pointer.safetensors")
 
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """The glosses that SLUL has learned, each with its token."""
+        learned = [i for i in self.glosses[~self.slots].tolist() if i != self.tokenizer.fast.eos_token_id]
+        return dict(zip(self.tokenizer.fast.convert_ids_to_tokens(learned), learned))
+
     @property
     def device(self) -> torch.device:
         return self.model.device
@@ -174,19 +182,31 @@ class SLUL:
         ``mode`` "prompt": the words that are asked for are found first (a plain text is asked for as a whole); "text": every word is signed.
         Raises ``SignerError`` for a text that cannot be signed.
         """
+        return self.understand_all([text], beams, mode)[0]
+
+    def understand_all(self, texts: list[str], beams: int | None = None, mode: str = "prompt") -> list[list[GlossSentence]]:
+        """``understand`` of several texts, all their sentences together."""
         if mode not in MODES:
             raise SignerError(f"there is no mode '{mode}': use {' or '.join(MODES)}")
-        check_text(text, english=self.settings["language"].startswith("en-"))
-        return self.translate(sentences(self.asked([text])[0] if mode == "prompt" else text, self.tokenizer.normal), beams)
+        for text in texts:
+            check_text(text, english=self.settings["language"].startswith("en-"))
+        cut = [sentences(text, self.tokenizer.normal) for text in (self.asked(texts) if mode == "prompt" else texts)]
+        found = iter(self.translate([sentence for row in cut for sentence in row], beams))
+        return [[next(found) for _ in row] for row in cut]
 
     def translate(self, texts: list[str], beams: int | None = None) -> list[GlossSentence]:
         """Any number of texts, each one sentence, ``BATCH`` at a time."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # a batch takes as long as its longest sentence
-        found: dict[int, GlossSentence] = {}
-        for i in range(0, len(texts), BATCH):
-            rows = order[i : i + BATCH]
-            found |= zip(rows, self._translate([texts[row] for row in rows], beams))
-        return [found[i] for i in range(len(texts))]
+        return _in_batches(texts, lambda rows: self._translate([texts[row] for row in rows], beams))
+
+    def state_of(self, texts: list[str], glosses: list[list[str]]) -> list[GlossSentence]:
+        """What ``translate`` would have kept of each sentence, had its search found these glosses: by teacher forcing. [ours]
+
+        A spelled word or a gloss that SLUL never learned is read as the slot of that word of the text; one that is not in the text, as a slot of
+        its own. Raises ``SignerError`` if there is no slot for one: the model was trained without, or all are taken.
+        """
+        if len(texts) != len(glosses):
+            raise SignerError(f"each text has its own glosses: there are {len(texts)} texts and {len(glosses)} lists of glosses")
+        return _in_batches(texts, lambda rows: self._state_of([texts[row] for row in rows], [glosses[row] for row in rows]))
 
     def search(self, H: Tensor, batch: dict[str, Tensor], beams: int) -> tuple[list[list[Hypothesis]], Tensor]:
         """The best gloss sentences of each text by beam search, and the states they were chosen from; see ``beam_search``. [ours: the search]
@@ -211,10 +231,51 @@ class SLUL:
         for row, (text, e, (best, *_)) in enumerate(zip(texts, encoded, found)):
             tokens = fast.convert_ids_to_tokens(self.glosses[best.glosses].tolist())
             signed = len(tokens) - (tokens[-1] == fast.eos_token)
-            glosses = self.tokenizer.show(tokens[:signed], e.words)
-            unsigned = [word for word in e.words if SPELLED + word not in glosses]
-            out.append(GlossSentence(text, glosses, states[best.places[:signed]], context[row], unsigned))
+            out.append(_understood(text, e, self.tokenizer.show(tokens[:signed], e.words), states[best.places[:signed]], context[row]))
         return out
+
+    @torch.inference_mode()
+    def _state_of(self, texts: list[str], glosses: list[list[str]]) -> list[GlossSentence]:
+        """One batch."""
+        encoded = [self.tokenizer.encode_words(text) for text in texts]
+        batch = self.batch(encoded)
+        H = self.encode(batch)
+        config = self.model.config
+        read = [[config.decoder_start_token_id, *self._ids_of(row, e)] for row, e in zip(glosses, encoded)]
+        tokens = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in read], batch_first=True, padding_value=config.pad_token_id)
+        states = self.model.decoder(input_ids=tokens.to(self.device), encoder_hidden_states=H, encoder_attention_mask=batch["attention_mask"],
+                                    use_cache=False).last_hidden_state.float().cpu()  # the state that has read g_<i emits g_i
+        context = mean_pool(H, batch["attention_mask"]).float().cpu()
+        return [_understood(text, e, list(row), states[k, : len(row)], context[k])
+                for k, (text, e, row) in enumerate(zip(texts, encoded, glosses))]
+
+    def _ids_of(self, glosses: list[str], encoded: Encoded) -> list[int]:
+        """The tokens of given glosses; see ``state_of``."""
+        slots = dict(zip(encoded.words, SLOTS))
+        free, out = iter(SLOTS[len(slots) :]), []
+        for gloss in glosses:
+            word = SignTokenizer.spell(gloss).removeprefix(SPELLED)
+            if gloss not in self.ids and word not in slots:
+                if self.tokenizer.known is None or not (slot := next(free, None)):
+                    left = "left " if slots else ""
+                    raise SignerError(f"SLUL never learned the gloss {gloss}, and has no slot {left}for unknown words: leave it out")
+                slots[word] = slot
+            out.append(self.ids[gloss] if gloss in self.ids else self.tokenizer.fast.convert_tokens_to_ids(slots[word]))
+        return out
+
+
+def _in_batches(texts: list[str], understood: Callable[[list[int]], list[GlossSentence]]) -> list[GlossSentence]:
+    """``understood`` of all rows, ``BATCH`` at a time."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # a batch takes as long as its longest sentence
+    found: dict[int, GlossSentence] = {}
+    for i in range(0, len(texts), BATCH):
+        rows = order[i : i + BATCH]
+        found |= zip(rows, understood(rows))
+    return [found[i] for i in range(len(texts))]
+
+
+def _understood(text: str, encoded: Encoded, glosses: list[str], states: Tensor, context: Tensor) -> GlossSentence:
+    return GlossSentence(text, glosses, states, context, [word for word in encoded.words if SPELLED + word not in glosses])
 
 
 def load_slul(folder: Path | str | None = None, device: str = "cpu") -> SLUL:

@@ -76,7 +76,7 @@ class BackTranslation:
     def read(self, poses: list[np.ndarray]) -> list[Reading]:
         """N sequences (T, J, 3), any lengths -> N readings, by the best path of CTC and by greedy decoding.
 
-        A reading does not depend on what is read beside it. Raises ``SignerError`` for poses of another skeleton.
+        A reading does not depend on what is read beside it, nor, of a reader of "xy", on z. Raises ``SignerError`` for poses of another skeleton.
         """
         joints = len(self.settings["anchors"])
         for xyz in poses:
@@ -93,7 +93,7 @@ class BackTranslation:
 
     def _read(self, poses: list[np.ndarray]) -> list[Reading]:
         device = self.net.pieces.weight.device
-        x, lengths = (tensor.to(device) for tensor in stacked(poses))
+        x, lengths = (tensor.to(device) for tensor in stacked(poses, self.net.frames.axes))
         H, over = self.net.encode(x, lengths)
         best = self.net.spot(H).argmax(-1).masked_fill(over, BLANK).tolist()
         glosses = [[self.glosses[k - 1] for k, _ in groupby(path) if k != BLANK] for path in best]
@@ -109,12 +109,16 @@ class BackTranslation:
         Of texts (``normal_text``: lower case, words only): bleu1..bleu4, rouge, chrf (0-100). Of glosses: wer (%), bleu4_glosses.
         count (N), signature: the reader's fingerprint and that of ``text_scores``. Raises ``SignerError`` as ``text_scores`` does.
         """
-        found = self.read(poses)
-        text = text_scores([reading.text for reading in found], [normal_text(text) for text in texts])
-        gloss = text_scores([" ".join(reading.glosses) for reading in found], [" ".join(units) for units in glosses])
-        kept = {name: text[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge", "chrf")}
-        signature = f"back-translation|reader:{self.fingerprint}|text:lower,words|search:greedy + {text['signature']}"
-        return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"], "count": text["count"], "signature": signature}
+        found = reading_scores(self.read(poses), texts, glosses)
+        return found | {"signature": f"back-translation|reader:{self.fingerprint}|text:lower,words|search:greedy + {found['signature']}"}
+
+
+def reading_scores(found: list[Reading], texts: list[str], glosses: list[list[str]]) -> dict:
+    """``BackTranslation.scores`` of what was read already; the signature leaves out who read it."""
+    text = text_scores([reading.text for reading in found], [normal_text(text) for text in texts])
+    gloss = text_scores([" ".join(reading.glosses) for reading in found], [" ".join(units) for units in glosses])
+    kept = {name: text[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge", "chrf", "count", "signature")}
+    return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"]}
 
 
 def settings_of(size: Size, fps: float, skeleton: str, poses: list[np.ndarray], max_pieces: int) -> dict:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from signer_lib.bucketing import bucketed
 from signer_lib.metrics.back_translation import BackTranslation
+from signer_lib.metrics.back_translation_seen import Detection
 from signer_lib.metrics.pieces import PAD, START
 from signer_lib.metrics.pose_reader import SHORTEN, stacked
 from signer_lib.pose.formats.folder import PoseFolder
@@ -25,7 +26,7 @@ from signer_lib.pose.formats.folder import PoseFolder
 class Batch:
     """A process's rows of one step.
 
-    x (B, T, J, 3), lengths (B,)           the poses.
+    x (B, T, J, A), lengths (B,)           the poses in the reader's axes.
     glosses (B, U), gloss_lengths (B,)     CTC's targets, from 1 on.
     told, pieces (B, L)                    what the decoder reads, and what it is to say; PAD beyond.
     units, said                            how many glosses and pieces the whole batch has: what the losses are means over.
@@ -68,6 +69,8 @@ class Batches:
         anchors = np.array(model.settings["anchors"])
         self.parts = [np.append(np.flatnonzero(anchors == a), a) for a in np.unique(anchors[anchors >= 0])]
         self.root, self.unit = model.settings["root"], float(model.net.frames.unit)
+        self.axes, self.fps = model.net.frames.axes, model.settings["fps"]
+        self.detection = Detection(**config.detector) if config.detector else None
         self.epoch, self.order = -1, []
 
     def __len__(self) -> int:
@@ -86,17 +89,22 @@ class Batches:
         rows = self.rows(step)
         units, said = (sum(len(known[i]) for i in rows) for known in (self.glosses, self.pieces))
         mine = rows[k::of]
-        x, lengths = stacked([self.augmented(i, np.random.default_rng((self.seed, step, i))) for i in mine])
+        x, lengths = stacked([self.augmented(i, np.random.default_rng((self.seed, step, i))) for i in mine], self.axes)
         told = [[START, *self.pieces[i][:-1]] for i in mine]
         return Batch(x, lengths, _padded([self.glosses[i] for i in mine]), torch.tensor([len(self.glosses[i]) for i in mine]), _padded(told),
                      _padded([self.pieces[i] for i in mine]), max(units, 1), said)
 
     def augmented(self, i: int, rng: np.random.Generator) -> np.ndarray:
-        """A sentence at another speed, turned, stretched, shifted, trembling, with frames and parts missing. (T, J, 3) -> (T', J, 3)"""
+        """A sentence at another speed, turned, stretched, as a detector reads it, shifted, trembling, with frames and parts missing.
+
+        (T, J, 3) -> (T', J, 3)
+        """
         c, xyz = self.config, self.poses[i]
         xyz = warped(xyz, max(round(len(xyz) / rng.uniform(c.slowest, c.fastest)), least_frames(self.glosses[i]), 1))
         turn = Rotation.from_rotvec(rng.normal(0, c.rotate, 3), degrees=True).as_matrix() * rng.normal(1, c.scale, 3)
         xyz = xyz @ turn.T.astype(np.float32)
+        if self.detection:
+            xyz = self.detection.read(xyz, self.fps, rng)
         xyz += (rng.random(xyz.shape, np.float32) - np.float32(0.5)) * np.float32(12 ** 0.5 * c.jitter * self.unit)
         xyz[:, self.root] += rng.normal(0, c.shift * self.unit, 3)              # places are told from there
         xyz[rng.random(len(xyz)) < c.drop_frames] = np.nan

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,10 @@ from signer_lib.files import filling
 from signer_lib.loop import Loop, learning_rate, precision
 from signer_lib.metrics.back_translation import BLANK, BackTranslation, settings_of
 from signer_lib.metrics.back_translation_batching import Batch, Batches
+from signer_lib.metrics.back_translation_seen import Detection
 from signer_lib.metrics.pieces import PAD, Pieces
 from signer_lib.metrics.pose_reader import Reader, Size
+from signer_lib.pose import SIGNER70
 from signer_lib.pose.formats.folder import PoseFolder, read_folder
 
 SHOWN = ("bleu4", "rouge", "chrf", "wer", "bleu4_glosses")
@@ -58,6 +60,7 @@ class BackTranslationConfig:
     log_steps: int
     max_pieces: int
     precision: str
+    detector: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if self.precision not in (known := ("auto", "fp32", "bf16")):
@@ -73,8 +76,13 @@ class BackTranslationConfig:
                 raise SignerError(f"{key} must be more than 0, not {getattr(self, key)}")
         if self.fastest < self.slowest:
             raise SignerError(f"fastest must be at least slowest, {self.slowest}, not {self.fastest}")
-        if wrong := sorted(set(self.model) ^ {f.name for f in fields(Size)}):
-            raise SignerError(f"model: '{wrong[0]}' is missing or unknown: the keys are {', '.join(f.name for f in fields(Size))}")
+        for name, kind in (("model", Size), ("detector", Detection)):
+            given, known = set(getattr(self, name)), [f.name for f in fields(kind)]
+            if wrong := sorted(given - set(known) | {f.name for f in fields(kind) if f.default is MISSING} - given):
+                raise SignerError(f"{name}: '{wrong[0]}' is missing or unknown: the keys are {', '.join(known)}")
+        if self.model.get("axes", "xyz") not in ("xyz", "xy"):
+            raise SignerError(f"model: axes must be xyz or xy, not '{self.model['axes']}'")
+        Detection(**self.detector)
         if self.model["width"] % (2 * self.model["heads"]):
             raise SignerError(f"model: width {self.model['width']} cannot be shared among {self.model['heads']} heads of even width")
 
@@ -127,6 +135,8 @@ class Training(Loop):
         if train.poses[0].shape[1] != self.dev.poses[0].shape[1] or train.fps != self.dev.fps:
             raise SignerError(f"{data}: train and dev differ in their joints ({train.poses[0].shape[1]}, {self.dev.poses[0].shape[1]}) "
                               f"or frame rates ({train.fps}, {self.dev.fps}); make them alike")
+        if config.detector and train.skeleton != SIGNER70.name:
+            raise SignerError(f"{data}: a detector's errors are known for {SIGNER70.name}, not for {train.skeleton}: leave out detector")
         self.accelerator = Accelerator(mixed_precision=precision(config.precision))
         set_seed(seed)
         self.model = new_back_translation(config, train)
@@ -134,6 +144,9 @@ class Training(Loop):
             with filling(self.out):         # an unwritable folder is told now
                 pass
         self.batches = Batches(self.model, train, config, seed)
+        if self.batches.detection:          # it is chosen by how it reads what it is for
+            read = [self.batches.detection.read(xyz, train.fps, np.random.default_rng((seed, k))) for k, xyz in enumerate(self.dev.poses)]
+            self.dev = self.dev._replace(poses=read)
         if (fewest := len(train.poses) // len(self.batches)) < self.accelerator.num_processes:
             raise SignerError(f"{fewest} sentences of a batch cannot be shared among {self.accelerator.num_processes} processes: use fewer")
         averaged = copy.deepcopy(self.model.net).to(self.accelerator.device).requires_grad_(False).eval()

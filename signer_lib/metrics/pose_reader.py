@@ -19,7 +19,9 @@ FARTHEST = 5.0                      # standard deviations at which features are 
 
 @dataclass
 class Size:
-    """width d of all states, layers, heads, feed_forward: width inside a layer, dropout, depth: weight of z, which is often a guess."""
+    """width d of all states, layers, heads, feed_forward: width inside a layer, dropout, depth: weight of z, which is often a guess,
+    axes: "xyz", or "xy" for a reader of what a picture shows, which never looks at z.
+    """
 
     width: int
     encoder_layers: int
@@ -28,6 +30,7 @@ class Size:
     feed_forward: int
     dropout: float
     depth: float
+    axes: str = "xyz"
 
 
 def root_and_anchors(skeleton: str, poses: list[np.ndarray]) -> tuple[int, list[int]]:
@@ -50,40 +53,42 @@ def root_and_anchors(skeleton: str, poses: list[np.ndarray]) -> tuple[int, list[
     return int(np.where(seen == seen.max(), moves, np.inf).argmin()), [-1] * joints
 
 
-def stacked(poses: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Sequences (T_b, J, 3) -> (B, T, J, 3) float32, NaN where a joint is missing or the sequence is over, and their lengths (B,)."""
+def stacked(poses: list[np.ndarray], axes: int = 3) -> tuple[Tensor, Tensor]:
+    """Sequences (T_b, J, 3) -> their first ``axes`` coordinates A (B, T, J, A) float32, NaN where a joint is missing in any of these or the
+    sequence is over, and their lengths (B,).
+    """
     lengths = torch.tensor([len(xyz) for xyz in poses])
-    x = np.full((len(poses), int(lengths.max()), *poses[0].shape[1:]), np.nan, np.float32)
+    x = np.full((len(poses), int(lengths.max()), poses[0].shape[1], axes), np.nan, np.float32)
     for row, xyz in zip(x, poses):
-        row[:len(xyz)] = xyz
+        row[:len(xyz)] = xyz[..., :axes]
     x[~np.isfinite(x).all(-1)] = np.nan
     return torch.from_numpy(x), lengths
 
 
 class Frames(nn.Module):
-    """Poses -> F = 7 J features a frame: places from the joints' anchors, velocities, and which joints are missing. [ours]
+    """Poses in A axes -> F = (2 A + 1) J features a frame: places from the joints' anchors, velocities, and which joints are missing. [ours]
 
-    ``mean`` (J, 3) of places, ``std`` (2, J, 3) of places and velocities are the training data's; ``unit`` is the median distance from
+    ``mean`` (J, A) of places, ``std`` (2, J, A) of places and velocities are the training data's; ``unit`` is the median distance from
     the origin there.
     """
 
-    def __init__(self, root: int, anchors: list[int], depth: float):
+    def __init__(self, root: int, anchors: list[int], depth: float, axes: int = 3):
         super().__init__()
-        self.root, joints = root, len(anchors)
+        self.root, self.axes, joints = root, axes, len(anchors)
         self.register_buffer("anchors", torch.tensor(anchors) % (joints + 1), persistent=False)         # the origin is put behind the joints
-        self.register_buffer("weight", torch.tensor([1, 1, depth]), persistent=False)
-        self.register_buffer("mean", torch.zeros(joints, 3))
-        self.register_buffer("std", torch.ones(2, joints, 3))
+        self.register_buffer("weight", torch.tensor([1, 1, depth][:axes]), persistent=False)
+        self.register_buffer("mean", torch.zeros(joints, axes))
+        self.register_buffer("std", torch.ones(2, joints, axes))
         self.register_buffer("unit", torch.ones(1))
 
     def places(self, x: Tensor) -> Tensor:
-        """(B, T, J, 3) -> (B, T, J, 3) from the anchors, NaN where joint or anchor is missing; the origin is the root's median place."""
-        origin = x[:, :, self.root].nanmedian(1).values.nan_to_num()[:, None, None]                     # (B, 1, 1, 3)
+        """(B, T, J, A) -> (B, T, J, A) from the anchors, NaN where joint or anchor is missing; the origin is the root's median place."""
+        origin = x[:, :, self.root].nanmedian(1).values.nan_to_num()[:, None, None]                     # (B, 1, 1, A)
         return x - torch.cat([x, origin.expand(-1, x.shape[1], -1, -1)], 2).index_select(2, self.anchors)
 
     def fit(self, poses: list[np.ndarray], sample: int = 1000) -> None:
         """Take mean, standard deviations and unit from at most about ``sample`` of the sequences; what hardly varies stays small."""
-        some = [self.places(stacked([xyz])[0])[0] for xyz in poses[::-(-len(poses) // sample)]]         # (T, J, 3) each
+        some = [self.places(stacked([xyz], self.axes)[0])[0] for xyz in poses[::-(-len(poses) // sample)]]     # (T, J, A) each
         place, velocity = torch.cat(some), torch.cat([xyz[2:] - xyz[:-2] for xyz in some])
         mean = place.nanmean(0).nan_to_num()
         std = torch.stack([(place - mean).square().nanmean(0), velocity.square().nanmean(0)]).sqrt().nan_to_num()
@@ -93,12 +98,12 @@ class Frames(nn.Module):
         self.unit.copy_(distance[distance > 0].median().nan_to_num(nan=1.0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, 3) -> (B, T, 7 J): x, y, z of all places, then of all velocities, then the flags; what is missing is 0."""
-        place = self.places(x)
-        features = x.new_zeros(*x.shape[:2], 7, x.shape[2])
-        features[:, :, 6] = place[..., 0].isnan()
-        features[:, 1:-1, 3:6] = (place[:, 2:] - place[:, :-2]).mul_(self.weight / self.std[1]).mT
-        features[:, :, :3] = place.sub_(self.mean).mul_(self.weight / self.std[0]).mT
+        """(B, T, J, A) -> (B, T, F): the axes of all places, then of all velocities, then the flags; what is missing is 0."""
+        place, A = self.places(x), self.axes
+        features = x.new_zeros(*x.shape[:2], 2 * A + 1, x.shape[2])
+        features[:, :, 2 * A] = place[..., 0].isnan()
+        features[:, 1:-1, A:2 * A] = (place[:, 2:] - place[:, :-2]).mul_(self.weight / self.std[1]).mT
+        features[:, :, :A] = place.sub_(self.mean).mul_(self.weight / self.std[0]).mT
         return features.clamp_(-FARTHEST, FARTHEST).nan_to_num_(0).flatten(2)
 
 
@@ -138,8 +143,8 @@ class Reader(nn.Module):
         super().__init__()
         d, shape = size.width, (size.width, size.heads, size.feed_forward, size.dropout, "gelu")
         layer = lambda kind: dropout_on_what_is_added(kind(*shape, batch_first=True, norm_first=True))
-        self.frames = Frames(root, anchors, size.depth)
-        self.into = nn.Linear(7 * len(anchors), d)
+        self.frames = Frames(root, anchors, size.depth, len(size.axes))
+        self.into = nn.Linear((2 * len(size.axes) + 1) * len(anchors), d)
         self.shorten = nn.ModuleList(Halve(d) for _ in range(HALVINGS))
         self.norm, self.dropout = nn.LayerNorm(d), nn.Dropout(size.dropout)
         self.encoder = nn.TransformerEncoder(layer(nn.TransformerEncoderLayer), size.encoder_layers, nn.LayerNorm(d), enable_nested_tensor=False)
@@ -149,7 +154,7 @@ class Reader(nn.Module):
         nn.init.normal_(self.pieces.weight, std=d ** -0.5)
 
     def encode(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, J, 3), (B,) -> H (B, T', d) and where it is padding (B, T'), which changes nothing before it."""
+        """(B, T, J, A), (B,) -> H (B, T', d) and where it is padding (B, T'), which changes nothing before it."""
         over = lambda h: torch.arange(h.shape[1], device=h.device) >= lengths[:, None]
         with torch.no_grad():
             features = self.frames(x)

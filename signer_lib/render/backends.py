@@ -66,16 +66,20 @@ class Diffusion:
         return RendererPipeline.from_folder(self.folder)
 
     def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None, side_by_side: bool = False) -> dict:
-        """What ``report.json`` says. Raises ``SignerError`` for a style or signer that the renderer was not trained on."""
-        conditioner, own = self.pipeline.conditioner, self.pipeline.config
-        named = {kind: conditioner.config[f"{kind}s"][conditioner.number(kind, name)] for kind, name in (("style", style), ("signer", signer))}
-        return {"renderer": "diffusion"} | named | {"steps": steps or own.steps, "rendered_at": own.size, "side_by_side": side_by_side}
+        """What ``report.json`` says. Raises ``SignerError`` for a style or signer that the renderer was not trained on. Loads no weights."""
+        from signer_lib.checkpoint import load_json
+        from signer_lib.render.renderer.conditioning import number_of
 
-    def frames(self, poses: PoseSequence, size: int, meaning: tuple[Tensor, Tensor, Tensor] | None = None, seed: int = 0,
+        known, own = load_json(self.folder / "conditioner", keys=("styles", "signers")), load_json(self.folder, "model_index.json", ("size", "steps"))
+        named = {kind: known[f"{kind}s"][number_of(kind, known[f"{kind}s"], name)] for kind, name in (("style", style), ("signer", signer))}
+        return {"renderer": "diffusion"} | named | {"steps": steps or own["steps"], "rendered_at": own["size"], "side_by_side": side_by_side}
+
+    def frames(self, poses: PoseSequence, size: int, meaning: tuple[Tensor, Tensor, Tensor | None] | None = None, seed: int = 0,
                **choice) -> Iterator[np.ndarray]:
         """T pictures (size, size, 3) uint8; of another size than the renderer's own they are enlarged or reduced, by Lanczos.
 
-        meaning  SLUL's states (n, d), contexts (n, d) and frames (n, 2) of the n glosses.    choice  ``stream``'s style, signer and steps.
+        meaning  SLUL's states, contexts and frames of the n glosses, see ``conditioning.Signed``.
+        choice   ``stream``'s style, signer and steps.
         """
         from signer_lib.render.renderer.conditioning import Signed
 

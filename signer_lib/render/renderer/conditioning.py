@@ -60,13 +60,17 @@ class Conditioner(ModelMixin, ConfigMixin):
 
     def number(self, kind: str, name: str | None) -> int:
         """The number of a style or signer, ``kind`` "style" or "signer"; None: the first. Raises ``SignerError`` for one it was not trained on."""
-        names = list(self.config[f"{kind}s"])
-        if name is None:
-            return 0
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            raise SignerError(f"there is no {kind} '{name}': " + (f"did you mean '{near[0]}'?" if near else f"use {', '.join(names)}"))
-        return names.index(name)
+        return number_of(kind, list(self.config[f"{kind}s"]), name)
+
+
+def number_of(kind: str, names: list[str], name: str | None) -> int:
+    """See ``Conditioner.number``."""
+    if name is None:
+        return 0
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        raise SignerError(f"there is no {kind} '{name}': " + (f"did you mean '{near[0]}'?" if near else f"use {', '.join(names)}"))
+    return names.index(name)
 
 
 class Signed(NamedTuple):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -19,6 +15,7 @@ from signer_lib.pose.formats import write_pose
 from signer_lib.render.studio.frames import open_camera, studio_frames
 from signer_lib.render.studio.raster import Camera
 from signer_lib.render.video import write_video
+from signer_lib.workers import over
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,7 @@ def film(shot: Shot, folder: Path, size: int) -> dict:
 
 def film_all(shots: Iterable[Shot], folder: Path, size: int, workers: int = 1) -> Iterator[dict]:
     """Their lines of the metadata in their order, each once its files are there; ``workers`` processes give the same bytes as one."""
-    one = partial(film, folder=folder, size=size)
-    if workers == 1:
-        yield from map(one, shots)
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-            yield from pool.map(one, shots)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next shot forever."""
-    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    return over(workers, partial(film, folder=folder, size=size), shots)
 
 
 @lru_cache(maxsize=None)

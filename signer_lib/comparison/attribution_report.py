@@ -1,0 +1,108 @@
+"""What ``comparison.attribution`` and ``comparison.corruption`` left, read back: means over the seeds, losses by stage, curves over levels. [ours]"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from signer_lib.comparison.attribution import BETTER, FRAMES
+from signer_lib.comparison.chains import GIVEN
+from signer_lib.errors import SignerError
+
+MAKE = {"attribution": "loss", "corruption": "settings"}        # study -> what else its file holds
+KEYS = "chain", "given", "stage", "noise", "level", "seed", "count", "video_count"
+
+
+def read_study(path: Path | str, study: str = "attribution") -> dict:
+    """A result's file. ``study``: "attribution" or "corruption". Raises ``SignerError`` if it is none."""
+    try:
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        result = None
+    if not isinstance(result, dict) or not {"rows", MAKE[study]} <= set(result):
+        raise SignerError(f"{path} holds no {study}: make it with  python -m signer_lib.comparison.{study} --out {path}")
+    return result
+
+
+def means(rows: list[dict]) -> dict[tuple[str, str], dict]:
+    """(chain, given) -> every measure's mean over the seeds, None where none was measured, and how many ``seeds``; in the order of the stages."""
+    found = {}
+    for chain in dict.fromkeys(row["chain"] for row in rows):
+        for given in (*GIVEN, FRAMES):
+            if own := [row for row in rows if (row["chain"], row["given"]) == (chain, given)]:
+                found[chain, given] = {"seeds": len(own)} | {name: _mean([row[name] for row in own]) for name in own[0] if name not in KEYS}
+    return found
+
+
+def losses(result: dict, measure: str = "bleu4") -> dict[str, dict[str, tuple[float, float | None]]]:
+    """chain -> stage -> (what it costs in the measure, std over the seeds or None), in the order of the stages.
+
+    Above 0 the stage costs something; below 0 the truth comes out worse than what stands in for it. Raises ``SignerError`` for what was not measured.
+    """
+    found: dict[str, dict[str, tuple[float, float | None]]] = {}
+    for row in result["loss"]:
+        if row["measure"] == measure:
+            found.setdefault(row["chain"], {})[row["stage"]] = row["mean"], row["std"]
+    if not found:
+        raise SignerError(f"the attribution has no '{measure}': choose one of {', '.join(sorted({row['measure'] for row in result['loss']}))}")
+    return found
+
+
+def curves(result: dict, measure: str = "bleu4") -> dict[tuple[str, str, str], list[tuple[float, float, float | None]]]:
+    """(chain, stage, noise) -> [(level, the measure's mean over the seeds of the noise, std or None)], from level 0, which is no noise.
+
+    Raises ``SignerError`` for what was not measured.
+    """
+    found: dict[tuple[str, str, str], dict[float, list[float]]] = {}
+    for row in result["rows"]:
+        if row.get(measure) is not None:
+            found.setdefault((row["chain"], row["stage"], row["noise"]), {}).setdefault(row["level"], []).append(row[measure])
+    if not found:
+        raise SignerError(f"the corruption study has no '{measure}': choose one of {', '.join(name for name in result['rows'][0] if name in BETTER)}")
+    spread = lambda values: float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {key: [(level, float(np.mean(values)), spread(values)) for level, values in sorted(levels.items())] for key, levels in found.items()}
+
+
+def kept_share(result: dict, measure: str = "bleu4") -> list[dict]:
+    """What of the clean chain's measure is left at the strongest level of each noise: chain, stage, noise, level, clean, found, share (None if
+    there was nothing)."""
+    return [{"chain": chain, "stage": stage, "noise": noise, "level": line[-1][0], "clean": line[0][1], "found": line[-1][1],
+             "share": line[-1][1] / line[0][1] if line[0][1] else None} for (chain, stage, noise), line in curves(result, measure).items()]
+
+
+TITLES = {"nothing": "nothing", "glosses": "true glosses", "choice": "and the true choice", "poses": "true poses", FRAMES: "true frames"}
+COLUMNS = {  # measure -> heading, how it is written
+    "gloss_wer": ("glosses' WER", "{:.1f}"), "bleu4": ("BLEU-4", "{:.1f}"), "wer": ("WER", "{:.1f}"), "hand_error": ("hands", "{:.3f}"),
+    "dtw_mje": ("DTW-MJE", "{:.3f}"), "rhythm_error": ("rhythm", "{:.2f}"), "bleu4_seen": ("BLEU-4 seen", "{:.1f}"),
+    "wer_seen": ("WER seen", "{:.1f}"), "hand_ssim": ("hand SSIM", "{:.3f}"), "ssim": ("SSIM", "{:.3f}"), "seeds": ("seeds", "{}"),
+}
+
+
+def markdown(result: dict) -> str:
+    """The rows of the attribution as README shows them, means over the seeds; what was not measured has no column."""
+    rows = means(result["rows"])
+    columns = {name: column for name, column in COLUMNS.items() if any(row.get(name) is not None for row in rows.values())}
+    lines = ["| chain | given | " + " | ".join(heading for heading, _ in columns.values()) + " |", "| --- | --- |" + " --- |" * len(columns)]
+    for (chain, given), row in rows.items():
+        cells = ["" if row.get(name) is None else form.format(row[name]) for name, (_, form) in columns.items()]
+        lines.append(f"| {chain} | {TITLES[given]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def corruption_markdown(result: dict, measures: tuple[str, ...] = ("gloss_wer", "hand_error", "dtw_mje", "wer", "bleu4")) -> str:
+    """The strongest level of every noise beside the clean chain, as README shows it: "clean -> noisy" for each measure."""
+    heads = ["noise", "level", "chain", *(COLUMNS[name][0] for name in measures)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    told = {name: curves(result, name) for name in measures}
+    for (chain, stage, noise), line in told[measures[0]].items():
+        cells = [" -> ".join(COLUMNS[name][1].format(value) for value in (found[0][1], found[-1][1]))
+                 for name in measures if (found := told[name][chain, stage, noise])]
+        lines.append(f"| {stage}: {noise.replace('_', ' ')} | {line[-1][0]:g} | {chain} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
