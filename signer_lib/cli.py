@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
+from signer_lib.cli_joint import train_joint
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
 from signer_lib.cli_render import evaluate_renderer, train_keypoints, train_renderer
@@ -43,6 +44,7 @@ trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
 trainings.command("renderer")(train_renderer)
 trainings.command("keypoints")(train_keypoints)
+trainings.command("joint")(train_joint)
 evaluations.command("poses")(evaluate_poses)
 evaluations.command("renderer")(evaluate_renderer)
 

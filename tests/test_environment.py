@@ -31,6 +31,7 @@ ARROWS = {  # a package -> what of ours it may import
     "performances": {"pose", "prior", "language", "render", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
+    "joint": {"pose", "prior", "language", "performances", "metrics", "experts", "render", "comparison", "config", "files", "loop", "results"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
 }

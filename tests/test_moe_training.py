@@ -13,7 +13,6 @@ from signer_lib.errors import SignerError
 from signer_lib.experts import training
 from signer_lib.experts.batching import collate
 from signer_lib.experts.gating import load_balance
-from signer_lib.experts.layout import lay_out
 from signer_lib.experts.losses import objective
 from signer_lib.experts.model import SLPMoE
 from signer_lib.experts.training import WEIGHTED, Objective, Training, moe_config
@@ -245,18 +244,15 @@ def test_a_sentence_is_laid_out_and_refined_alike_alone_and_in_a_batch(ready):
 
     @torch.no_grad()
     def refined(rows):
-        batch = collate(rows, ready.offers)
-        chosen = model.choose_units(batch.states, batch.context, batch.place, batch.offered.phi, batch.offered.mask)
-        direction, length = model.with_rest(model.blend_units(batch.offered, chosen.gate.w, chosen.pi))
-        way = model.transitions(direction, length, chosen.q, batch.ways)
-        return Objective(model)._refined(*lay_out(direction, length, way.bend, batch.plan), batch)
+        laid = Objective(model).lay(collate(rows, ready.offers))
+        return laid.P, laid.target, laid.mask, laid.unit
 
     rows = ready.train[:3]
     P, target, mask, unit = refined(rows)
     assert len({len(e.xyz) for e in rows}) > 1, "or nothing is padded"
     for k, e in enumerate(rows):
         T = len(e.xyz)
-        assert mask[k].sum() == T and mask[k, :T].all() and torch.equal(target[k, :T], e.xyz[:, :50])
+        assert mask[k].sum() == T and mask[k, :T].all() and torch.equal(target[k, :T], e.xyz)
         assert (unit[k, T:] < 0).all() and len({u for u in unit[k].tolist() if u >= 0}) == len(e.names)
         assert torch.allclose(P[k, :T], refined([e])[0][0], atol=1e-5)
 

@@ -106,11 +106,10 @@ class Batches:
     def __len__(self) -> int:
         return len(self.examples) // self.config.batch_size
 
-    def rows(self, step: int) -> list[int]:
-        """Which examples a step is about."""
-        epoch, place = divmod(step, len(self))
-        size = self.config.batch_size
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))[place * size:(place + 1) * size].tolist()
+    def rows(self, step: int) -> np.ndarray:
+        """(batch_size,) the numbers of a step's sentences."""
+        (epoch, place), size = divmod(step, len(self)), self.config.batch_size
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))[place * size:(place + 1) * size]
 
     def batch(self, step: int, k: int = 0, of: int = 1) -> tuple[Batch, dict[str, int]]:
         """Every ``of``-th sentence from the k-th on, without the candidates that are not offered, and the sizes of the whole batch."""

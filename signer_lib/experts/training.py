@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -23,8 +24,9 @@ from signer_lib.experts.batching import Batch, Batches, Example, collate, make_e
 from signer_lib.experts.gating import load_balance
 from signer_lib.experts.layout import lay_out
 from signer_lib.experts.losses import loss_duration, loss_hand, loss_rec, loss_smooth, loss_vel, loss_way, objective
-from signer_lib.experts.model import MoEConfig, SLPMoE
+from signer_lib.experts.model import Chosen, MoEConfig, SLPMoE
 from signer_lib.experts.offers import Offers
+from signer_lib.experts.transitions import Transition
 from signer_lib.files import filling
 from signer_lib.language.slul import SLUL, load_slul
 from signer_lib.loop import Loop, learning_rate
@@ -41,6 +43,20 @@ def moe_config(size: str, changes: list[str] | None = None) -> MoEConfig:
     return load_config(MoEConfig, size if size.endswith((".yaml", ".yml")) else f"slp_moe_{size}", changes)
 
 
+class Laid(NamedTuple):
+    """What the experts do for a batch, on the truth's own timeline: their choices, the ways between, and of B sentences of at most T frames
+
+    P, target (B, T, 70, 3) refined and true joints, shoulder widths; mask (B, T) where there is a frame; unit (B, T) which one, negative for none.
+    """
+
+    chosen: Chosen
+    way: Transition
+    P: Tensor
+    target: Tensor
+    mask: Tensor
+    unit: Tensor
+
+
 class Objective(nn.Module):
     """Every term of Eq. 9 for a batch, as this process's share of the sum over all of it."""
 
@@ -50,31 +66,35 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch, counts: dict[str, int], everyone=lambda x: x) -> dict[str, Tensor]:
         """``counts``: units, boundaries and frames of the whole batch; ``everyone`` sums a tensor over the processes."""
+        return self.terms(self.lay(batch), batch, counts, everyone)
+
+    def lay(self, batch: Batch) -> Laid:
+        """Eq. 6-8 and R, each sentence in the time that its truth takes."""
         model = self.model
         chosen = model.choose_units(batch.states, batch.context, batch.place, batch.offered.phi, batch.offered.mask)
         direction, length = model.with_rest(model.blend_units(batch.offered, chosen.gate.w, chosen.pi))
         way = model.transitions(direction, length, chosen.q, batch.ways)
         frames, lengths = lay_out(direction, length, way.bend, batch.plan)
-        P, target, mask, unit = self._refined(frames, lengths, batch)
-        n = counts["frames"]
-        ends = (batch.ways.flags[:, 3] > 0) & (batch.holds > 0)
-        holds = ((way.hold + 1e-3).log() - batch.holds.clamp(min=1e-3).log()).abs()[ends].sum() / counts["boundaries"]
-        return {"rec": loss_rec(P, target, mask, n), "smooth": loss_smooth(P, mask, n), "vel": loss_vel(P, target, mask, n),
-                "hand": loss_hand(P, target, mask, n), "way": loss_way(P, target, unit, len(batch.seconds), counts["units"]),
-                "duration": loss_duration(chosen.log_seconds.exp(), batch.seconds, counts["units"]) + holds
-                + loss_duration(way.seconds, batch.way_seconds, counts["boundaries"]),
-                "balance": load_balance(chosen.gate.w, counts["units"], everyone)}
-
-    def _refined(self, frames: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(B, T, 50, 3) refined poses and targets, (B, T) where there is a frame, (B, T) the unit it is in or a negative number."""
         of = torch.from_numpy(batch.plan.sentence)
         sizes = torch.bincount(of)
         at = torch.arange(len(of)) - torch.cat([sizes.new_zeros(1), sizes.cumsum(0)[:-1]])[of]
         spread = lambda x, empty=0: x.new_full((len(sizes), int(sizes.max()), *x.shape[1:]), empty).index_put((of, at), x)
         mask = spread(torch.ones(len(of), dtype=torch.bool))
-        refined = self.model.refine(spread(frames), spread(batch.plan.phase), mask)
-        P, target = from_directions(refined, spread(lengths)), spread(batch.target)
-        return P[:, :, JOINTS], target[:, :, JOINTS], mask, spread(torch.from_numpy(batch.plan.own.unit), -1)
+        refined = model.refine(spread(frames), spread(batch.plan.phase), mask)
+        P = from_directions(refined, spread(lengths))
+        return Laid(chosen, way, P, spread(batch.target), mask, spread(torch.from_numpy(batch.plan.own.unit), -1))
+
+    def terms(self, laid: Laid, batch: Batch, counts: dict[str, int], everyone=lambda x: x) -> dict[str, Tensor]:
+        """The terms of what is laid out; the rest as ``forward``."""
+        chosen, way, mask, n = laid.chosen, laid.way, laid.mask, counts["frames"]
+        P, target = laid.P[:, :, JOINTS], laid.target[:, :, JOINTS]
+        ends = (batch.ways.flags[:, 3] > 0) & (batch.holds > 0)
+        holds = ((way.hold + 1e-3).log() - batch.holds.clamp(min=1e-3).log()).abs()[ends].sum() / counts["boundaries"]
+        return {"rec": loss_rec(P, target, mask, n), "smooth": loss_smooth(P, mask, n), "vel": loss_vel(P, target, mask, n),
+                "hand": loss_hand(P, target, mask, n), "way": loss_way(P, target, laid.unit, len(batch.seconds), counts["units"]),
+                "duration": loss_duration(chosen.log_seconds.exp(), batch.seconds, counts["units"]) + holds
+                + loss_duration(way.seconds, batch.way_seconds, counts["boundaries"]),
+                "balance": load_balance(chosen.gate.w, counts["units"], everyone)}
 
 
 class Training(Loop):
@@ -184,7 +204,12 @@ class Training(Loop):
 
     @property
     def _weights(self) -> dict[str, float]:
-        return {name: getattr(self.config, f"weight_{name}") for name in WEIGHTED}
+        return pose_weights(self.config)
+
+
+def pose_weights(config: MoEConfig) -> dict[str, float]:
+    """The weights of Eq. 9's terms."""
+    return {name: getattr(config, f"weight_{name}") for name in WEIGHTED}
 
 
 def _digest(poses) -> str:

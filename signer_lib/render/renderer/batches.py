@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from signer_lib.pose import SIGNER70
-from signer_lib.render.control import control_image
+from signer_lib.render.control import EDGE, control_image
 from signer_lib.render.flesh import flesh
 from signer_lib.render.framing import Framing
 from signer_lib.render.renderer.conditioning import Conditioner, Meaning, meaning_of
@@ -46,13 +46,13 @@ class Batch(NamedTuple):
         rows = {name: getattr(self, name).to(device) for name in ("pixels", "xyz", "radii", "corner")}
         return self._replace(**rows, meaning=meaning)
 
-    def control(self) -> Tensor:
-        """The control images (B, T, K + 2, S, S), with their place."""
+    def control(self, edge: float = EDGE) -> Tensor:
+        """The control images (B, T, K + 2, S, S), with their place; ``edge`` as ``control_image``."""
         seen, side = Framing(), self.pixels.shape[-1]
         pixel = seen.width / self.size
         aside = (self.corner + (side - self.size) / 2) * self.corner.new_tensor([pixel, -pixel])       # of a part's middle from the whole's
         xyz = torch.cat([self.xyz[..., :2] - aside[:, None, None], self.xyz[..., 2:]], -1)
-        images = control_image(xyz, side, Framing(seen.centre, side * pixel), radii=self.radii)
+        images = control_image(xyz, side, Framing(seen.centre, side * pixel), edge, radii=self.radii)
         return placed(images, self.corner[:, None].expand(-1, images.shape[1], -1), self.size)
 
 
@@ -98,7 +98,7 @@ class Batches:
         rows = np.stack([clip["first"] + place for clip, place in zip(clips, places)])
         side = self.crop if rng else self.packed.size
         xyz = self.packed.xyz[rows]
-        corners = [self._corner(joints, rng) if rng else (0, 0) for joints in xyz]
+        corners = [corner_of(joints, self.packed.size, self.crop, self.grid, rng) if rng else (0, 0) for joints in xyz]
         parts = [self.packed.frames[where, y:y + side, x:x + side] for where, (x, y) in zip(rows, corners)]
         pixels = torch.from_numpy(np.stack(parts)).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
         meaning = None
@@ -110,19 +110,21 @@ class Batches:
         radii = torch.stack([flesh(clip["body"]) for clip in clips])[:, None]
         return Batch(pixels, torch.from_numpy(xyz), radii, meaning, torch.tensor(corners, dtype=torch.float32), self.packed.size)
 
-    def _corner(self, xyz: np.ndarray, rng: random.Random) -> tuple[int, int]:
-        """The column and row where a part begins: around one of the hands' joints (T, 70, 3), or anywhere."""
-        last = self.packed.size - self.crop
-        joint = xyz[rng.randrange(len(xyz)), rng.choice(HANDS)]
-        if rng.random() < AT_HANDS and np.isfinite(joint).all():
-            corner = Framing().to_pixels(joint, self.packed.size) - [rng.uniform(0, self.crop), rng.uniform(0, self.crop)]
-        else:
-            corner = rng.uniform(0, last), rng.uniform(0, last)
-        return tuple(int(np.clip(round(value / self.grid) * self.grid, 0, last)) for value in corner)
-
     def some(self, count: int, at_once: int | None = None) -> list[Batch]:
         """``count`` windows, or all, spread over all clips, always the same ones, in batches: to score and to look at."""
         order = self._windows(None)
         chosen = [order[i * len(order) // min(count, len(order))] for i in range(min(count, len(order)))]
         at_once = at_once or self.batch_size
         return [self.of(chosen[i:i + at_once]) for i in range(0, len(chosen), at_once)]
+
+
+def corner_of(xyz: np.ndarray, size: int, crop: int, grid: int, rng: random.Random) -> tuple[int, int]:
+    """The column and row where a part of ``crop`` pixels a side begins in pictures of ``size``: around one of the hands' joints (T, 70, 3), or
+    anywhere, at multiples of ``grid``."""
+    last = size - crop
+    joint = xyz[rng.randrange(len(xyz)), rng.choice(HANDS)]
+    if rng.random() < AT_HANDS and np.isfinite(joint).all():
+        corner = Framing().to_pixels(joint, size) - [rng.uniform(0, crop), rng.uniform(0, crop)]
+    else:
+        corner = rng.uniform(0, last), rng.uniform(0, last)
+    return tuple(int(np.clip(round(value / grid) * grid, 0, last)) for value in corner)

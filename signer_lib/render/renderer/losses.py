@@ -38,7 +38,7 @@ def structure(a: Tensor, b: Tensor) -> Tensor:
 
 def pixel_losses(made: Tensor, truth: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """Pictures (N, 3, H, W) in -1..1, weights (N, 1, H, W) -> "pixels", the absolute difference, and "structure", 1 - SSIM: weighted means."""
-    made, truth, weights = made.float(), truth.float(), weights.float()
+    made, truth, weights = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (made, truth, weights))
     return {"pixels": weighted((made - truth).abs(), weights), "structure": weighted(1 - structure(made, truth), weights)}
 
 

@@ -134,13 +134,16 @@ class RendererPipeline(DiffusionPipeline):
         denoise = lambda x, t: denoiser.denoise(x, t, guidance or denoiser.guide(control, meaning, x, t))
         return sampling_steps(self.scheduler, denoise, noise, control.shape[:2], before, self.config.overlap)
 
-    def pictures(self, latents: Tensor, control: Tensor, meaning: Meaning) -> Tensor:
-        """Clean latents (B, C, T, h, w) and their control images (B, T, K, H, W) -> (B, T, 3, H, W), about -1..1."""
+    def pictures(self, latents: Tensor, control: Tensor, meaning: Meaning, corner: Tensor | None = None) -> Tensor:
+        """Clean latents (B, C, T, h, w) and their control images (B, T, K, H, W) -> (B, T, 3, H, W), about -1..1.
+
+        corner (B, 2) the column and row where they begin in whole pictures; None: they are whole.
+        """
         B, T = control.shape[:2]
         pixels = to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1))
         if self.refiner is not None:
             looks = (numbers.repeat_interleave(T).to(pixels.device) for numbers in (meaning.style, meaning.signer))
-            pixels = self.refiner(pixels, control.flatten(0, 1), *looks)
+            pixels = self.refiner(pixels, control.flatten(0, 1), *looks, None if corner is None else corner.repeat_interleave(T, 0))
         return pixels.unflatten(0, (B, T))
 
     def noise(self, steps: int, seed: int) -> Tensor:
