@@ -19,8 +19,8 @@ def kit(
         "A system and its clips: SENTENCE/video.mp4, as sign --no-captions writes them, or SENTENCE.mp4. May be repeated."))],
     out: Annotated[Path, typer.Option(help="Folder for the kit.")],
     raters: Annotated[int, typer.Option(min=1, max=999, help="How many; best a multiple of the number of systems.")],
-    references: Annotated[Path | None, typer.Option(help="Clips of the same sentences that are known to be good, rated unnamed among the others.")] = None,
-    sentences: Annotated[Path | None, typer.Option(help="What the clips say: lines of name, tab, text. Default: the report.json beside a clip.")] = None,
+    references: Annotated[Path | None, typer.Option(help="Good clips of the same sentences, rated unnamed among the others.")] = None,
+    sentences: Annotated[Path | None, typer.Option(help="What clips say: lines of name, tab, text. Default: the report.json beside a clip.")] = None,
     per_rater: Annotated[int | None, typer.Option(min=1, help="Rated clips for each rater. Default: one for each sentence.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same kit; keep it secret. Default: drawn.")] = None,
     size: Annotated[int, typer.Option(min=64, max=2048, help="Width and height of every clip in pixels.")] = 512,
@@ -68,7 +68,8 @@ def summary(
     named = ["--kit", kit.name, *(word for path in ratings for word in ("--ratings", path.name)), "--seed", str(seed)]
     write_result(out, result, shlex.join(["stable-signer", "rating", "summary", *named]))
     who, failed = result["raters"], result["attention"]["failed_raters"]
-    typer.echo(f"{who['count']} of {who['invited']} raters, {who['Deaf']} of them Deaf ({who['share_deaf']:.0%}); failed a hidden check: {', '.join(failed) or 'nobody'}")
+    typer.echo(f"{who['count']} of {who['invited']} raters, {who['Deaf']} of them Deaf ({who['share_deaf']:.0%})")
+    typer.echo(f"failed a hidden check: {', '.join(failed) or 'nobody'}")
     for row in result["scales"]:
         between = "" if row["low"] is None else f" ({row['low']:.2f} to {row['high']:.2f})"
         typer.echo(f"{row['scale']:<12} {row['system']:<20} {row['mean']:.2f}{between} of {row['ratings']} ratings")

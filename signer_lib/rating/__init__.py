@@ -1,4 +1,4 @@
-"""Clips judged by people, Deaf people first: a kit of blind pages to rate with, and what the ratings say (Table 6). [paper: a user study; ours: all else]
+"""Clips judged by people, Deaf people first: a kit of blind pages, and what the ratings say (Table 6). [paper: a user study; ours: all else]
 
 No rating comes with the project: until real ones are read in, ``summary_or_none`` gives None, and tables say "not yet collected".
 """

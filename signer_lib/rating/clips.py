@@ -16,7 +16,7 @@ BAND = 0.008          # of the picture's height: the lowest rows, which a captio
 
 
 def find_clips(folder: Path) -> dict[str, Path]:
-    """Sentence -> its clip: ``SENTENCE/video.mp4``, as ``stable-signer sign`` writes it, or ``SENTENCE.mp4``. Raises ``SignerError`` if there is none."""
+    """Sentence -> its clip: ``SENTENCE/video.mp4``, as ``stable-signer sign`` writes it, or ``SENTENCE.mp4``. Raises ``SignerError``."""
     if not folder.is_dir():
         raise SignerError(f"there is no folder {folder}")
     found = {path.parent.name: path for path in sorted(folder.glob("*/video.mp4"))}

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from signer_lib.errors import SignerError
 
 ATTENTION_EVERY = 10              # one clip of a wrong sentence and one repeated clip for so many that are rated
-FAR = 1e6                         # a cost that no balance outweighs
+FAR = 1e9                         # a cost that no balance outweighs
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,23 @@ def plan(systems: list[str], sentences: dict[str, str], raters: int, per_rater: 
 def assign(systems: int, sentences: int, raters: int, per_rater: int, rng: np.random.Generator) -> list[list[tuple[int, int]]]:
     """For each rater the (sentence, system) pairs in a random order, balanced as ``plan`` says.
 
-    Each rater gets the sentences that were rated least, and of each system a fixed number of places; who comes to which sentence is the assignment
-    that takes the least used pairs.
+    Round by round a rater gets all sentences, in the last round as many as are left to rate. A round is an assignment of sentences to places of
+    systems that costs least: above all no pair that the rater had, then each system equally often for the rater, then each sentence, each system
+    and each pair over raters.
     """
     used, plans = np.zeros((sentences, systems)), []
     for _ in range(raters):
         mine, cells = np.zeros((sentences, systems)), []
         while len(cells) < per_rater:
             count = min(sentences, per_rater - len(cells))
-            chosen = np.lexsort((rng.random(sentences), used.sum(1), mine.sum(1)))[:count]
-            turn = np.lexsort((rng.random(systems), used.sum(0), mine.sum(0)))            # the least used systems take what is left over
-            places = np.resize(turn, count)
-            cost = (used + FAR * mine)[np.ix_(chosen, places)] ** 2 + 1e-3 * rng.random((count, count))
-            rows, columns = linear_sum_assignment(cost)
-            block = [(int(chosen[r]), int(places[c])) for r, c in zip(rows, columns)]
+            system, copy = np.divmod(np.arange(systems * -(-count // systems)), -(-count // systems))
+            cost = FAR * mine[:, system] + 1e6 * (mine.sum(0)[system] + copy) + 1e3 * (used.sum(1, keepdims=True) - used.sum(1).min())
+            cost += 10 * (used.sum(0)[system] + copy - used.sum(0).min()) + (used - used.min())[:, system] ** 2 + 1e-3 * rng.random(cost.shape)
+            left_out = np.full((sentences, sentences - count), -FAR)                       # the places of the sentences that the round leaves out
+            rows, columns = linear_sum_assignment(np.hstack([cost, left_out]))
+            block = [(int(row), int(system[column])) for row, column in zip(rows, columns) if column < len(system)]
             order = [block[k] for k in rng.permutation(count)]
-            if cells and len(order) > 1 and order[0][0] == cells[-1][0]:                   # not the same sentence twice in a row
+            if cells and order[0][0] == cells[-1][0]:                                      # the same sentence twice in a row, if it can be helped
                 order = order[1:] + order[:1]
             cells += order
             for cell in block:

@@ -17,7 +17,7 @@ ANSWER = {"item", "clip", "sentence", "reading", "comment", *SCALES}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a rater said of an item. values: scale -> 1 to 5, "cannot tell", or None where it is not answered yet; reading: one of ``READINGS`` or None."""
+    """What a rater said of an item. values: scale -> 1 to 5, "cannot tell", or None: not answered; reading: one of ``READINGS`` or None."""
 
     item: Item
     values: dict[str, int | str | None]
@@ -70,7 +70,7 @@ def digest(path: Path) -> str:
 
 def _unaltered(kit: Path, rater: str, told: dict) -> None:
     folder = kit / "raters" / rater
-    for name, wanted in {"index.html": told["page"]} | {row["clip"]: row["sha256"] for row in told["items"]}.items():
+    for name, wanted in [("index.html", told["page"]), *((row["clip"], row["sha256"]) for row in told["items"])]:
         if not (folder / name).is_file() or digest(folder / name) != wanted:
             raise SignerError(f"{folder / name} is {'not as' if (folder / name).is_file() else 'no longer there as'} the kit was made: "
                               "the kit was altered, its ratings do not count")

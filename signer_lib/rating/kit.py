@@ -85,7 +85,7 @@ def _told(key: dict, sources: dict, agreed: str, instructions: Path | None, out:
     if "[" in agreed:
         told.append(f"{out / 'CONSENT.md'} has places in [brackets] to fill in: write your own and make the kit again with --consent FILE")
     if instructions is None:
-        told.append(f"no signed instructions: lay {SIGNED} into every rater's folder, or use --instructions FILE; until then the pages say it is missing")
+        told.append(f"no signed instructions: lay {SIGNED} into every rater's folder, or use --instructions FILE; the pages say that it is missing")
     return told
 
 
@@ -94,7 +94,7 @@ def _shared(folders: dict[str, dict[str, Path]]) -> list[str]:
     names = sorted({name for clips in folders.values() for name in clips})
     for system, clips in folders.items():
         if missing := [name for name in names if name not in clips]:
-            raise SignerError(f"{system} has no clip of {missing[0]}, which others have ({len(missing)} missing in all): every system needs every sentence")
+            raise SignerError(f"{system} has no clip of {missing[0]}, which others have ({len(missing)} are missing): every system needs every one")
     return names
 
 

@@ -10,5 +10,5 @@ SCALES = {  # scale -> (the question, the words for 1 to 5)
     "meaning": ("How much of the written sentence does the clip say?",
                 ("nothing, or something else", "a little", "about half", "most", "all")),
 }
-READINGS = {"written": "I write it down:", "signed": "I tell the organisers in sign", CANNOT_TELL: "I cannot tell"}    # how a rater says what was signed
+READINGS = {"written": "I write it down:", "signed": "I tell the organisers in sign", CANNOT_TELL: "I cannot tell"}    # how what was signed is said
 DESCRIPTIONS = ("Deaf", "hard of hearing", "hearing", "in my own words")      # of raters, by themselves

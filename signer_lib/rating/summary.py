@@ -1,4 +1,4 @@
-"""What the ratings say: means with intervals, agreement, attention, consistency, who rated. Table 6 reads it. [paper: a user study; ours: the rest]"""
+"""What the ratings say: means with intervals, agreement, attention, consistency, who rated: Table 6. [paper: a user study; ours: the rest]"""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def _percentiles(values: np.ndarray) -> tuple[float | None, float | None]:
 def attention_of(raters: list[Ratings], reference: str | None) -> dict:
     """How the items went that have a known answer, and who failed.
 
-    A rater fails who says of a clip beside a wrong sentence that it means it (``WRONG_FROM`` or more), or who finds that the hidden references say their
-    sentences no better than the clips beside wrong ones. "Cannot tell" is never a fail.
+    A rater fails who says of a clip beside a wrong sentence that it means it (``WRONG_FROM`` or more), or to whom the hidden references say their
+    sentences no better than the clips beside wrong ones do. "Cannot tell" is never a fail.
     """
     meant = lambda one, test: [value for answer in one.answers if test(answer.item) and type(value := answer.values["meaning"]) is int]
     wrong = {one.rater: meant(one, lambda item: item.kind == "wrong") for one in raters}
