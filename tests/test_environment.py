@@ -33,6 +33,7 @@ ARROWS = {  # a package -> what of ours it may import
     "baselines": {"pose", "prior", "performances", "language", "metrics", "config", "bucketing", "checkpoint", "files", "loop"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "progress",
                    "results"},
+    "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "files", "results"},
 }
 
 
