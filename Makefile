@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE := 1
 export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help sign test notebooks lab doctor
+.PHONY: help sign test notebooks figures lab doctor
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: $(VENV)/.all  ## unit tests, then every notebook under nbval
 
 notebooks: $(VENV)/.all  ## run the notebooks and compare what they print with what is stored
 	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
+
+figures: $(VENV)/.core  ## the paper's figures and their captions from results/, into OUT=folder (default out/figures)
+	@$(BIN)/stable-signer figures --captions $${OUT:+--out "$$OUT"}
 
 lab: $(VENV)/.all  ## JupyterLab at the tour
 	$(BIN)/jupyter lab notebooks/00_tour.ipynb

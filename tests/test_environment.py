@@ -35,6 +35,7 @@ ARROWS = {  # a package -> what of ours it may import
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "rating": {"render", "files", "progress"},
+    "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "files", "results"},
 }
 
 
