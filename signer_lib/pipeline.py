@@ -23,7 +23,7 @@ from signer_lib.experts.model import AXES, Choice, SLPMoE, load_slp_moe
 from signer_lib.files import filling
 from signer_lib.language.lexicon import said
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
-from signer_lib.language.tokenizer import SPELLED, check_text
+from signer_lib.language.tokenizer import SPELLED
 from signer_lib.performances.natural import FPS
 from signer_lib.performances.nonmanual import mark
 from signer_lib.performances.units import Span
@@ -196,12 +196,13 @@ class StableSignerPipeline:
         return found
 
     def _read(self, given: list[Glosses], texts: list[str]) -> list[GlossSentence]:
-        rows = [[_as_written(gloss) for gloss in (row.split() if isinstance(row, str) else row)] for row in given]
+        words = (row.split() if isinstance(row, str) else row for row in given)
+        rows = [[gloss if gloss in self.slul.ids else _as_written(gloss) for gloss in row] for row in words]
         for row, text in zip(rows, texts):
             if not row:
                 raise SignerError('there are no glosses to sign: give some, for example "LIBRARY WHERE"')
             if text.strip():
-                check_text(text)
+                self.slul.check(text)
             for gloss in row:
                 if not gloss.startswith(SPELLED) and gloss not in self.prior and gloss not in self.slul.ids:
                     near = difflib.get_close_matches(gloss, self.prior.glosses, 1)
@@ -215,7 +216,7 @@ class StableSignerPipeline:
 
     def _check_choices(self, sentences: list[GlossSentence], choices: list[Choice]) -> None:
         """Raises ``SignerError`` for choices that do not belong to these sentences, or hold what cannot be performed."""
-        if len(sentences) != len(choices):
+        if not sentences or len(sentences) != len(choices):
             raise SignerError(f"each sentence has its own choice: there are {len(sentences)} sentences and {len(choices)} choices")
         config, offers = self.experts.config, self.experts.offers(self.prior)
         for number, (sentence, choice) in enumerate(zip(sentences, choices), 1):
