@@ -72,7 +72,8 @@ class StableSignerPipeline:
         prior = Prior.load(inside("prior")) if index["prior"] == "own" else Prior.open()
         own = {"slul": slul, "experts": experts, "renderer": renderer and who.name}
         names = {"prior": prior.name, "renderer": who.name} | index["models"] | {name: Path(path).name for name, path in own.items() if path}
-        return cls(load_slul(slul or inside("slul")), prior, load_slp_moe(experts or inside("experts")), names, who)
+        models = {name: names[name] for name in ("slul", "experts", "prior", "renderer")}
+        return cls(load_slul(slul or inside("slul")), prior, load_slp_moe(experts or inside("experts")), models, who)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """One folder, whole or not at all: slul/, experts/, renderer/ if a diffusion renderer signs, and pipeline.json.
@@ -292,8 +293,8 @@ def _read_index(folder: Path) -> dict:
     """What ``save_pretrained`` wrote down. Raises ``SignerError`` if the folder is no pipeline or is damaged."""
     index = load_json(folder, INDEX, ("models", "renderer", "prior"))
     models = index["models"]
-    if not isinstance(models, dict) or not all(isinstance(name, str) for name in models.values()):
-        raise damaged(folder / INDEX, ValueError("models must be names"))
+    if not isinstance(models, dict) or not all(isinstance(models.get(name, 0), str) for name in ("slul", "experts", *models)):
+        raise damaged(folder / INDEX, ValueError("models must be names, slul's and experts' among them"))
     for part, allowed in {"renderer": ("drawn", "own"), "prior": ("built", "own")}.items():
         if index[part] not in allowed:
             raise damaged(folder / INDEX, ValueError(f"{part} must be {' or '.join(allowed)}"))
