@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE := 1
 export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help sign test notebooks lab doctor tables
+.PHONY: help sign test notebooks figures tables results lab doctor
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,17 @@ test: $(VENV)/.all  ## unit tests, then every notebook under nbval
 notebooks: $(VENV)/.all  ## run the notebooks and compare what they print with what is stored
 	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
 
-lab: $(VENV)/.all  ## JupyterLab at the tour
-	$(BIN)/jupyter lab notebooks/00_tour.ipynb
+figures: $(VENV)/.core  ## the paper's figures and their captions from results/, into OUT=folder (default out/figures)
+	@$(BIN)/stable-signer figures --captions $${OUT:+--out "$$OUT"}
 
 tables: $(VENV)/.core  ## every table of results/, as Markdown and LaTeX, into OUT (default out/tables)
 	@$(BIN)/python -m signer_lib.tables $${OUT:+--out "$$OUT"}
+
+results: $(VENV)/.core  ## every file of results/ again, at nano size, into OUT (default out/results); never over results/
+	@$(BIN)/python -m signer_lib.remake $${OUT:+--out "$$OUT"}
+
+lab: $(VENV)/.all  ## JupyterLab at the tour
+	$(BIN)/jupyter lab notebooks/00_tour.ipynb
 
 doctor: $(VENV)/.core  ## what is installed, shipped and missing
 	@$(BIN)/stable-signer doctor

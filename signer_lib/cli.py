@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | studio | train | evaluate | prior | doctor``, also ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | train | evaluate | prior | rating | figures | doctor``, also ``python -m signer_lib``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
+from signer_lib.cli_figures import figures
 from signer_lib.cli_joint import train_joint
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
+from signer_lib.cli_rating import rating
 from signer_lib.cli_render import evaluate_renderer, train_keypoints, train_renderer
 from signer_lib.cli_sign import sign
 from signer_lib.cli_studio import studio
@@ -37,8 +39,10 @@ evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Sco
 app.add_typer(trainings, name="train")
 app.add_typer(evaluations, name="evaluate")
 app.add_typer(prior, name="prior")
+app.add_typer(rating, name="rating")
 app.command("sign")(sign)
 app.command("studio")(studio)
+app.command("figures")(figures)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)

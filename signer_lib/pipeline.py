@@ -23,7 +23,7 @@ from signer_lib.experts.model import AXES, Choice, SLPMoE, load_slp_moe
 from signer_lib.files import filling
 from signer_lib.language.lexicon import said
 from signer_lib.language.slul import SLUL, GlossSentence, load_slul
-from signer_lib.language.tokenizer import SPELLED, check_text
+from signer_lib.language.tokenizer import SPELLED
 from signer_lib.performances.natural import FPS
 from signer_lib.performances.nonmanual import mark
 from signer_lib.performances.units import Span
@@ -72,7 +72,8 @@ class StableSignerPipeline:
         prior = Prior.load(inside("prior")) if index["prior"] == "own" else Prior.open()
         own = {"slul": slul, "experts": experts, "renderer": renderer and who.name}
         names = {"prior": prior.name, "renderer": who.name} | index["models"] | {name: Path(path).name for name, path in own.items() if path}
-        return cls(load_slul(slul or inside("slul")), prior, load_slp_moe(experts or inside("experts")), names, who)
+        models = {name: names[name] for name in ("slul", "experts", "prior", "renderer")}
+        return cls(load_slul(slul or inside("slul")), prior, load_slp_moe(experts or inside("experts")), models, who)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """One folder, whole or not at all: slul/, experts/, renderer/ if a diffusion renderer signs, and pipeline.json.
@@ -196,12 +197,13 @@ class StableSignerPipeline:
         return found
 
     def _read(self, given: list[Glosses], texts: list[str]) -> list[GlossSentence]:
-        rows = [[_as_written(gloss) for gloss in (row.split() if isinstance(row, str) else row)] for row in given]
+        words = (row.split() if isinstance(row, str) else row for row in given)
+        rows = [[gloss if gloss in self.slul.ids else _as_written(gloss) for gloss in row] for row in words]
         for row, text in zip(rows, texts):
             if not row:
                 raise SignerError('there are no glosses to sign: give some, for example "LIBRARY WHERE"')
             if text.strip():
-                check_text(text)
+                self.slul.check(text)
             for gloss in row:
                 if not gloss.startswith(SPELLED) and gloss not in self.prior and gloss not in self.slul.ids:
                     near = difflib.get_close_matches(gloss, self.prior.glosses, 1)
@@ -215,7 +217,7 @@ class StableSignerPipeline:
 
     def _check_choices(self, sentences: list[GlossSentence], choices: list[Choice]) -> None:
         """Raises ``SignerError`` for choices that do not belong to these sentences, or hold what cannot be performed."""
-        if len(sentences) != len(choices):
+        if not sentences or len(sentences) != len(choices):
             raise SignerError(f"each sentence has its own choice: there are {len(sentences)} sentences and {len(choices)} choices")
         config, offers = self.experts.config, self.experts.offers(self.prior)
         for number, (sentence, choice) in enumerate(zip(sentences, choices), 1):
@@ -291,8 +293,8 @@ def _read_index(folder: Path) -> dict:
     """What ``save_pretrained`` wrote down. Raises ``SignerError`` if the folder is no pipeline or is damaged."""
     index = load_json(folder, INDEX, ("models", "renderer", "prior"))
     models = index["models"]
-    if not isinstance(models, dict) or not all(isinstance(name, str) for name in models.values()):
-        raise damaged(folder / INDEX, ValueError("models must be names"))
+    if not isinstance(models, dict) or not all(isinstance(models.get(name, 0), str) for name in ("slul", "experts", *models)):
+        raise damaged(folder / INDEX, ValueError("models must be names, slul's and experts' among them"))
     for part, allowed in {"renderer": ("drawn", "own"), "prior": ("built", "own")}.items():
         if index[part] not in allowed:
             raise damaged(folder / INDEX, ValueError(f"{part} must be {' or '.join(allowed)}"))

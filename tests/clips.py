@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import write_pose
 from signer_lib.prior.body import load_body
 from signer_lib.render.drawn import draw
+from signer_lib.render.renderer.building import new_autoencoder, new_renderer
 from signer_lib.render.renderer.settings import renderer_config
 from signer_lib.render.style import Style
 from signer_lib.render.video import write_video
@@ -23,6 +25,16 @@ STYLES = {"day": Style(), "night": Style(background="#202830", shirt="#7a1f2b")}
 
 def tiny(**changes):
     return replace(renderer_config("nano"), **TINY | changes)
+
+
+def tiny_renderer(folder, d_state):
+    """A saved renderer of random weights, told of states of so many numbers; two styles, two signers. -> folder"""
+    config = tiny(d_state=d_state, window=16)
+    torch.manual_seed(0)
+    vae = new_autoencoder(config)
+    vae.register_to_config(latents_mean=[0.1] * 4, latents_std=[0.7] * 4)
+    new_renderer(config, vae, ["day", "night"], ["one", "two"], d_state).save_pretrained(folder)
+    return folder
 
 
 def poses(frames, seed=0):

@@ -20,7 +20,6 @@ from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice
 from signer_lib.language.slul import GlossSentence
 from signer_lib.performances.units import Span, units_of
-from signer_lib.pipeline import Signing
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import read_pose, write_pose
 from signer_lib.prior import building, database, neighbours, table
@@ -29,6 +28,7 @@ from signer_lib.prior.building import build_prior, depends_on, fingerprint
 from signer_lib.prior.database import Candidate, Prior
 from signer_lib.prior.handshapes import LEXICON
 from signer_lib.prior.table import FEATURES, clip_row, wrist_jerk
+from signer_lib.signing import Signing
 
 SIGNS = """
 LIBRARY: {type: one-handed, handshape: l, palm: front, fingers: up, location: neutral,

@@ -34,6 +34,8 @@ ARROWS = {  # a package -> what of ours it may import
     "joint": {"pose", "prior", "language", "performances", "metrics", "experts", "render", "comparison", "config", "files", "loop", "results"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
+    "rating": {"render", "files", "progress"},
+    "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "files", "results"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
 }
 

@@ -242,12 +242,16 @@ def test_what_fails_while_it_is_saved_leaves_nothing(pipeline, tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+NAMED = '{"models": {"slul": "a", "experts": "b"}, '
+
+
 @pytest.mark.parametrize("name, content, told", [
     ("pipeline.json", None, "is not a checkpoint: it has no pipeline.json"), ("pipeline.json", "{", "damaged"),
     ("pipeline.json", '{"models": {}, "renderer": "drawn"}', "lacks prior"),
-    ("pipeline.json", '{"models": {"slul": 1}, "renderer": "drawn", "prior": "own"}', "models must be names"),
-    ("pipeline.json", '{"models": {}, "renderer": "../else", "prior": "own"}', "renderer must be drawn or own"),
-    ("pipeline.json", '{"models": {}, "renderer": "own", "prior": "own"}', "there is no renderer '.*renderer'"),
+    ("pipeline.json", '{"models": {"slul": "a"}, "renderer": "drawn", "prior": "own"}', "models must be names"),
+    ("pipeline.json", '{"models": {"slul": "a", "experts": 1}, "renderer": "drawn", "prior": "own"}', "models must be names"),
+    ("pipeline.json", NAMED + '"renderer": "../else", "prior": "own"}', "renderer must be drawn or own"),
+    ("pipeline.json", NAMED + '"renderer": "own", "prior": "own"}', "there is no renderer '.*renderer'"),
     ("slul/model.safetensors", "no", "damaged"), ("experts/config.json", None, "has no config.json"), ("prior", None, "no pose prior in"),
 ])
 def test_a_damaged_pipeline_is_told_in_one_line(saved, tmp_path, name, content, told):

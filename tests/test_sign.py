@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from clips import tiny
+from clips import tiny_renderer
 from signer_lib import assets, cli
 from signer_lib.errors import SignerError
 from signer_lib.pipeline import StableSignerPipeline
@@ -18,7 +18,6 @@ from signer_lib.render import backends
 from signer_lib.render.backends import Diffusion, Drawn, backend, resized
 from signer_lib.render.captions import webvtt
 from signer_lib.render.drawn import draw_frame
-from signer_lib.render.renderer.building import new_autoencoder, new_renderer
 from signer_lib.render.renderer.conditioning import Signed, meaning_of
 from signer_lib.render.renderer.pipeline import RendererPipeline
 from standing import pose
@@ -29,14 +28,7 @@ TWO = "Where is Sam? Thank you!"
 @pytest.fixture(scope="module")
 def folder(slul, tmp_path_factory):
     """A saved renderer of random weights, told of SLUL's states."""
-    config = tiny(d_state=slul.model.config.d_model, window=16)
-    torch.manual_seed(0)
-    vae = new_autoencoder(config)
-    vae.register_to_config(latents_mean=[0.1] * 4, latents_std=[0.7] * 4)
-    made = new_renderer(config, vae, ["day", "night"], ["one", "two"], config.d_state)
-    folder = tmp_path_factory.mktemp("renderer") / "mine"
-    made.save_pretrained(folder)
-    return folder
+    return tiny_renderer(tmp_path_factory.mktemp("renderer") / "mine", slul.model.config.d_model)
 
 
 @pytest.fixture(scope="module")

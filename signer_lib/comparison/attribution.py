@@ -14,6 +14,8 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from signer_lib.assets import CHECKPOINTS, RENDERER
 from signer_lib.baselines.regression import Regression
 from signer_lib.checkpoint import load_json
 from signer_lib.comparison.chains import CASCADE, GIVEN, HIERARCHY, Cascade, Chain, Hierarchy
-from signer_lib.comparison.stage_scores import SIGNER, STYLE, StageScores
+from signer_lib.comparison.stage_scores import StageScores
 from signer_lib.comparison.systems import Asked
 from signer_lib.errors import SignerError, run
 from signer_lib.experts.model import SLPMoE
@@ -135,17 +137,20 @@ class Setup:
         self.slul = load_slul(args.slul)
         judge = BackTranslation.from_pretrained(args.judge)
         told = self.slul.state_of([row.text for row in self.asked.truth], [row.glosses for row in self.asked.truth])
-        screen = None
+        screen, studio = None, None
         if args.seen_judge is not None:
             from signer_lib.comparison.screen import Screen
-            screen = Screen(args.renderer, args.detector, args.seen_judge, args.style, args.signer)
-        self.scores = StageScores(self.asked, judge, told, screen, args.video, args.style, args.signer)
+            show = partial(Screen, detector=args.detector, judge=args.seen_judge, style=args.style, signer=args.signer, every=args.every,
+                           work=args.work / "frames")
+            screen = show(args.renderer)
+            studio = show("studio", size=screen.size) if find_spec("vtkmodules") else None                    # else nobody can draw the true frames
+        self.scores = StageScores(self.asked, judge, told, screen, studio, args.video)
         self.settings = {"data": args.data.name, "sentences": len(self.asked.truth), "slul": fingerprint(args.slul or CHECKPOINTS / "slul-nano"),
                          "judge": fingerprint(args.judge), "video": args.video}
         if screen:
             self.settings |= {"seen_judge": fingerprint(args.seen_judge), "renderer": fingerprint(args.renderer),
-                              "detector": fingerprint(args.detector), "style": args.style, "signer": args.signer,
-                              "frames_against": "the studio" if self.scores.studio else "the renderer"}
+                              "detector": fingerprint(args.detector), "style": args.style, "signer": args.signer, "every": args.every,
+                              "frames_against": "the studio's" if studio else "the renderer's own of the true poses"}
 
 
 def options(description: str) -> argparse.ArgumentParser:
@@ -157,8 +162,9 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seen-judge", type=Path, help="of frames; without it only poses are measured")
     parser.add_argument("--renderer", type=Path, default=RENDERER)
     parser.add_argument("--detector", type=Path, default=CHECKPOINTS / "keypoints")
-    parser.add_argument("--style", default=STYLE)
-    parser.add_argument("--signer", default=SIGNER)
+    parser.add_argument("--style", default="studio")
+    parser.add_argument("--signer", default="default")
+    parser.add_argument("--every", type=int, default=1, help="show every so many-th frame, which stands for those after it (default: each)")
     parser.add_argument("--video", type=int, default=0, help="of how many sentences frames are measured")
     parser.add_argument("--sentences", type=int, help="of how many sentences poses are measured (default: all)")
     parser.add_argument("--work", type=Path, required=True, help="where finished rows are kept")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +10,7 @@ from signer_lib.comparison.chains import Made
 from signer_lib.comparison.scoring import unit_errors
 from signer_lib.comparison.systems import Asked, spread
 from signer_lib.language.slul import GlossSentence
-from signer_lib.metrics.back_translation import BackTranslation, Reading, normal_text, reading_scores
+from signer_lib.metrics.back_translation import BackTranslation, normal_text, reading_scores
 from signer_lib.metrics.poses import alignment, pose_scores
 from signer_lib.metrics.text import text_scores
 from signer_lib.metrics.video import video_scores
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 OF_POSES = "hand_error", "dtw_mje", "duration_ratio", "missing_share"
 OF_READING = "bleu4", "bleu4_glosses", "wer", "rouge"
 SEEN = "bleu4_seen", "wer_seen", "rouge_seen", "hand_ssim", "ssim"         # of frames; the first three are read by another judge than ``OF_READING``
-STYLE, SIGNER = "studio", "default"
 
 
 class StageScores:
@@ -32,20 +29,18 @@ class StageScores:
 
     told    the true glosses with SLUL's states: what the truth's poses mean.
     screen  poses -> frames -> what is read in them; None: frames are not measured.
-    Frames are compared with the studio's of the true poses where it can draw (VTK), else with the screen's own of the true poses.
+    studio  a screen that shows the true frames, with which all others are compared; None: they are compared with ``screen``'s of the true poses.
     """
 
-    def __init__(self, asked: Asked, judge: BackTranslation, told: list[GlossSentence], screen: Screen | None = None, video: int = 0,
-                 style: str = STYLE, signer: str = SIGNER):
-        self.asked, self.judge, self.screen, self.style, self.signer = asked, judge, screen, style, signer
+    def __init__(self, asked: Asked, judge: BackTranslation, told: list[GlossSentence], screen: Screen | None = None, studio: Screen | None = None,
+                 video: int = 0):
+        self.asked, self.judge, self.screen, self.studio = asked, judge, screen, studio
         self.truth = [Made(sentence, row.units, row.produced) for sentence, row in zip(told, asked.truth)]
         self.texts, self.units = [normal_text(row.text) for row in asked.truth], [[unit.name for unit in row.units] for row in asked.truth]
         self.filmed = spread(video, len(self.truth)) if screen else []
-        self.studio = find_spec("vtkmodules") is not None
-        self.reference = lru_cache(maxsize=None)(self._reference)
 
     def row(self, made: list[Made], studio: bool = False) -> tuple[dict, dict[str, list[str]]]:
-        """-> what was measured, and the texts that were read: "poses" (n,), "frames" (video,). ``studio``: the truth as the studio shows it."""
+        """-> what was measured, and the texts that were read: "poses" (n,), "frames" (video,). ``studio``: its frames are looked at."""
         rows = self.asked.truth
         read = self.judge.read([one.produced.poses.xyz for one in made])
         poses = pose_scores([one.produced for one in made], [row.produced for row in rows])
@@ -53,31 +48,24 @@ class StageScores:
         glosses = text_scores([" ".join(one.sentence.glosses) for one in made], [" ".join(row.glosses) for row in rows])
         found = {name: words[name] for name in OF_READING} | {name: poses[name] for name in OF_POSES}
         found |= {"rhythm_error": unit_errors([one.produced for one in made], self.asked)["rhythm_error"], "gloss_wer": glosses["wer"]}
-        seen, seen_texts = self._seen(made, studio)
+        seen, seen_texts = self._seen(made, self.studio if studio else self.screen)
         return ({"count": len(made)} | found | {"video_count": len(self.filmed)} | seen,
                 {"poses": [reading.text for reading in read], "frames": seen_texts})
 
-    def _seen(self, made: list[Made], studio: bool) -> tuple[dict, list[str]]:
+    def _seen(self, made: list[Made], screen: Screen) -> tuple[dict, list[str]]:
         if not self.filmed:
             return dict.fromkeys(SEEN), []
         poses, alike = [], []
         for i in progress(self.filmed, "frames"):
             one, true = made[i], self.truth[i]
-            frames = self.reference(i) if studio or not self.studio and one is true else self.screen.show(one.produced, one.meaning)
+            frames = screen.show(one.produced, one.meaning)
+            reference = (self.studio or self.screen).show(true.produced, true.meaning)
             path = alignment(one.produced.poses, true.produced.poses)
-            alike.append(video_scores(frames[path[:, 0]], self.reference(i)[path[:, 1]], true.produced.poses.xyz[path[:, 1]]))
-            poses.append(self.screen.read(frames))
-        read: list[Reading] = self.screen.judge(poses)
+            own, other = path[path[:, 1] % screen.every == 0].T                 # a frame that stands for others counts once
+            alike.append(video_scores(frames[own], reference[other], true.produced.poses.xyz[other]))
+            poses.append(screen.read(frames, one.produced.poses.fps))
+        read = screen.judge(poses)
         words = reading_scores(read, [self.texts[i] for i in self.filmed], [self.units[i] for i in self.filmed])
         mean = lambda name: float(np.mean([scores[name] for scores in alike if scores[name] is not None]))
         return ({"bleu4_seen": words["bleu4"], "wer_seen": words["wer"], "rouge_seen": words["rouge"], "hand_ssim": mean("hand_ssim"),
                  "ssim": mean("ssim")}, [reading.text for reading in read])
-
-    def _reference(self, i: int) -> np.ndarray:
-        """The frames (T, S, S, 3) uint8 that those of sentence ``i`` are compared with."""
-        true = self.truth[i]
-        if not self.studio:
-            return self.screen.show(true.produced, true.meaning)
-        from signer_lib.render.studio import studio_frames
-        shown = studio_frames(true.produced.poses, self.signer, self.style, self.screen.size)
-        return np.stack([frame.picture for frame in shown])

@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from signer_lib.errors import SignerError
 from signer_lib.figures.axis import axis_of
 from signer_lib.figures.prior import UNIT, plot_hand
+from signer_lib.figures.skeleton import plot_skeleton
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.performances.units import Unit
 from signer_lib.pose import SIGNER70, PoseSequence
@@ -24,7 +25,6 @@ from signer_lib.pose import SIGNER70, PoseSequence
 WRITTEN = 16                             # units up to which the numbers stand in the cells
 BEST_LOAD = 0.5, 0.98                    # load entropy of a gate that does work
 LIFTS = 0.4, 2.5                         # ends of the colours
-SIDES = {"left_hand": CYCLE[5], "right_hand": CYCLE[0]}
 
 
 # --- gates and choices -------------------------------------------------------------------------------------------------------
@@ -136,11 +136,7 @@ def plot_average_pose(frames: Mapping[str, np.ndarray], hand: str = "right_hand"
     low, high = np.nanmin(every, (0, 1)) - 0.1, np.nanmax(every, (0, 1)) + 0.1
     for column, (name, xyz) in zip(axes.T, frames.items()):
         xyz = np.asarray(xyz, float)
-        for a, b in SIGNER70.bones:
-            if b < SIGNER70.groups["face"].start:
-                side = next((colour for group, colour in SIDES.items() if SIGNER70.groups[group].start <= b < SIGNER70.groups[group].stop), "0.35")
-                column[0].plot(*xyz[[a, b], :2].T, color=side, linewidth=1.4 if side in SIDES.values() else 3, solid_capstyle="round")
-        column[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xticks=[], yticks=[])
+        plot_skeleton(xyz, column[0]).set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         column[0].set_title(name, fontsize=10)
         plot_hand(xyz[SIGNER70.groups[hand]], column[1])
         column[1].set_title(f"bones of the hand:\n{hand_size(xyz, hand) / true:.0%} of their length", y=-0.12, va="top", fontsize=9)

@@ -176,6 +176,10 @@ class SLUL:
                 found.append(normal[places[a][0] : places[b][1]] if best > whole + CERTAIN else text)
         return found
 
+    def check(self, text: str) -> None:
+        """Raises ``SignerError`` for a text that cannot be signed, see ``check_text``."""
+        check_text(text, english=self.settings["language"].startswith("en-"))
+
     def understand(self, text: str, beams: int | None = None, mode: str = "prompt") -> list[GlossSentence]:
         """A text -> its sentences as glosses with states.
 
@@ -189,7 +193,7 @@ class SLUL:
         if mode not in MODES:
             raise SignerError(f"there is no mode '{mode}': use {' or '.join(MODES)}")
         for text in texts:
-            check_text(text, english=self.settings["language"].startswith("en-"))
+            self.check(text)
         cut = [sentences(text, self.tokenizer.normal) for text in (self.asked(texts) if mode == "prompt" else texts)]
         found = iter(self.translate([sentence for row in cut for sentence in row], beams))
         return [[next(found) for _ in row] for row in cut]

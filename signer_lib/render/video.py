@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -58,10 +59,28 @@ def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, lossless: bool
 
 def read_video(path: str | Path) -> list[np.ndarray]:
     """Every frame of a video, (H, W, 3) uint8 RGB. Raises ``SignerError`` if the file is missing, damaged or holds no video."""
+    return list(video_frames(path))
+
+
+def video_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """The frames of ``read_video``, one by one."""
+    with _opened(path) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def frame_rate(path: str | Path) -> float:
+    """Frames a second, as the file says. Raises ``SignerError`` as ``read_video``."""
+    with _opened(path) as container:
+        return float(container.streams.video[0].average_rate)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[av.container.InputContainer]:
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise SignerError(f"cannot read {path}: it has no video stream")
-            return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            yield container
     except (OSError, av.FFmpegError) as error:
         raise SignerError(f"cannot read {path} as a video: {error.strerror or error}") from error
