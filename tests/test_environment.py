@@ -36,6 +36,7 @@ ARROWS = {  # a package -> what of ours it may import
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "rating": {"render", "files", "progress"},
     "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "files", "results"},
+    "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
 }
 
