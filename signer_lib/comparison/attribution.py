@@ -233,7 +233,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def told_in_a_line(row: dict) -> str:
     """A row as the command prints it."""
-    seen = "" if row["bleu4_seen"] is None else f"; seen: BLEU-4 {row['bleu4_seen']:.2f}, WER {row['wer_seen']:.1f}, hand SSIM {row['hand_ssim']:.3f}"
+    seen = "" if row["bleu4_seen"] is None else f"; seen: BLEU-4 {row['bleu4_seen']:.2f}, WER {row['wer_seen']:.1f}, SSIM {row['ssim']:.3f}"
     words = [str(row[name]) for name in ("chain", "given", "stage", "noise", "level", "seed") if name in row]
     return (f"{' '.join(words)}: glosses' WER {row['gloss_wer']:.1f}, BLEU-4 {row['bleu4']:.2f}, WER {row['wer']:.1f}, hands "
             f"{row['hand_error']:.4f}, DTW-MJE {row['dtw_mje']:.4f}{seen}")
