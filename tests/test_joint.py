@@ -129,6 +129,13 @@ def whole(start, tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def control(start, tmp_path_factory):
+    run = start(tmp_path_factory.mktemp("control"), "weight_renderer=0")
+    run.run()
+    return run
+
+
 # --- gradients -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("part", PARTS)
 def test_the_renderers_loss_reaches_every_part_and_is_right(ready, experts, renderer, part):
@@ -246,11 +253,10 @@ def test_the_log_says_what_came_before_and_every_parts_gradient(whole, experts):
         Training(settings(), experts, whole.out, whole.out, whole.out, 7)
 
 
-def test_the_control_is_as_long_and_ends_elsewhere(whole, start, tmp_path):
-    control = start(tmp_path, "weight_renderer=0")
-    control.run()
-    lines = log_of(tmp_path)
-    assert not any("render" in line or "render_gate" in line for line in lines) and lines[0]["dev_render"] == log_of(whole.out)[0]["dev_render"]
+def test_the_control_is_as_long_and_ends_elsewhere(whole, control):
+    lines, others = log_of(control.out), log_of(whole.out)
+    assert [line["step"] for line in lines] == [line["step"] for line in others] and lines[0]["dev_render"] == others[0]["dev_render"]
+    assert not any("render" in line or "render_gate" in line for line in lines)
     assert any(not torch.equal(a, b) for a, b in zip(control.model.state_dict().values(), whole.model.state_dict().values()))
 
 
@@ -306,9 +312,8 @@ def test_the_reference_is_the_studios_clip_where_there_is_one(performances, rend
     assert np.array_equal(shot.truth.xyz, poses.xyz) and np.array_equal(shot.truth.frames, shot.clip.frames)
 
 
-def test_the_comparison_is_written_as_agreed(bench, whole, start, experts, performances, renderer, tmp_path):
-    start(tmp_path / "control", "weight_renderer=0").run()
-    main(["--frozen", str(experts), "--joint", str(whole.out), "--control", str(tmp_path / "control"), "--performances", str(performances),
+def test_the_comparison_is_written_as_agreed(bench, whole, control, experts, performances, renderer, tmp_path):
+    main(["--frozen", str(experts), "--joint", str(whole.out), "--control", str(control.out), "--performances", str(performances),
           "--renderer", str(renderer), "--clips", "1", "--frames", "3", "--out", str(tmp_path / "joint.json")])
     result = json.loads((tmp_path / "joint.json").read_text())
     rows = {row["system"]: row for row in result["rows"]}
