@@ -84,7 +84,7 @@ def training(results: Path) -> Table:
 
 def learning(results: Path, measure: str, column: Column) -> Table:
     """How far each system is after some epochs: a row a system, a column an epoch, at most ``EPOCHS`` of them, the first and the last kept."""
-    result = read(results, LEARNING, f"python -m signer_lib.comparison.learning --out results/{LEARNING}")
+    result = read(results, LEARNING, f"python -m signer_lib.comparison.learning --performances out/rules --seeds 1 2 3 --out results/{LEARNING}")
     rows = [row for row in result["rows"] if row.get(measure) is not None]
     if not rows:
         raise SignerError(f"{results.name}/{LEARNING} has no {measure}: make it again with  python -m signer_lib.comparison.learning")

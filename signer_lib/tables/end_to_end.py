@@ -13,8 +13,9 @@ from signer_lib.tables.published import published
 TITLE = "End to end"
 FILES = {name: f"end_to_end/{name}.json" for name in ("attribution", "joint", "corruption")}
 COMMANDS = {
-    "attribution": "python -m signer_lib.comparison.attribution", "joint": "python -m signer_lib.joint.evaluate",
-    "corruption": "python -m signer_lib.comparison.corruption",
+    "attribution": "python -m signer_lib.comparison.attribution --data out/rules --experts DIR --regressions DIR --judge DIR --work DIR",
+    "joint": "python -m signer_lib.joint.evaluate --joint JOINT --control CONTROL --performances out/rules",
+    "corruption": "python -m signer_lib.comparison.corruption --data out/rules --experts DIR --regression DIR --judge DIR --work DIR",
 }
 MEASURES = {
     "gloss_wer": Column("WER of glosses (%)", DOWN), "bleu4": Column("BLEU-4", UP), "wer": Column("WER (%)", DOWN),
