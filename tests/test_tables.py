@@ -288,9 +288,9 @@ def test_signs_are_escaped_in_both():
     text, tex = markdown.grid(TRICKY), latex.tabular(TRICKY)
     assert r"group_1 \| 100%" in text and r"**`L_way` off \| a\*b**" in text and r"\<other>" in text
     assert all(len(re.split(r"(?<!\\)\|", line)) == 6 for line in text.splitlines())
-    assert balanced(tex) and r"\texttt{L\_way} off | a*b" in tex and r"50\% \& \{more\} $\uparrow$" in tex and r"50\% $\pm$ 10\%" in tex
+    assert balanced(tex) and r"\texttt{L\_way} off $|$ a*b" in tex and r"50\% \& \{more\} $\uparrow$" in tex and r"50\% $\pm$ 10\%" in tex
     assert not re.search(r"(?<!\\)[%#_]", tex) and r"\textless{}other\textgreater{}" in tex
-    assert r"\multicolumn{4}{l}{\emph{group\_1 | 100\%}} \\" in tex
+    assert r"\multicolumn{4}{l}{\emph{group\_1 $|$ 100\%}} \\" in tex
 
 
 def test_bold_is_bold_in_both():

@@ -11,7 +11,7 @@ WIDE = 7                                    # columns from which a table is shru
 SIGNS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$", "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
-    "→": r"$\to$", "×": r"$\times$", "³": r"$^{3}$", "Δ": r"$\Delta$",
+    "→": r"$\to$", "|": "$|$", "×": r"$\times$", "³": r"$^{3}$", "Δ": r"$\Delta$",
 }
 LEGEND = ("↑ higher, ↓ lower, →1 nearer to 1 is better. Mean ± one standard deviation over the seeds. Bold number: the best system of its group; "
           "floors, ceilings and published rows never compete.")
