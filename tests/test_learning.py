@@ -80,7 +80,7 @@ def test_a_step_is_about_the_same_sentences_whatever_the_system(data, made, tmp_
     for step in range(8):
         words.batches[step], glosses.batches[step]
         assert words.batches.order == glosses.batches.order
-        assert states.batches.rows(step) == glosses.batches.order[step]
+        assert states.batches.rows(step).tolist() == glosses.batches.order[step]
 
 
 def test_the_experts_learn_from_the_slul_of_their_own_part(data, made, tmp_path):
