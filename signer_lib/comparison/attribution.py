@@ -153,6 +153,17 @@ class Setup:
                               "frames_against": "the studio's" if studio else "the renderer's own of the true poses"}
 
 
+def typed(args: argparse.Namespace, program: str, *more: str | Path) -> str:
+    """The command as results keep it: names of folders, not where they lie. ``more``: what only this command has."""
+    named = ["data", "slul", "judge"] + ["seen_judge", "renderer", "detector"] * (args.seen_judge is not None)
+    words = [word for name in named if (path := getattr(args, name)) for word in (f"--{name.replace('_', '-')}", path.name)]
+    words += ["--sentences", str(args.sentences)] if args.sentences else []
+    if args.seen_judge is not None:
+        words += ["--video", str(args.video), "--style", args.style, "--signer", args.signer, "--every", str(args.every)]
+    more = [word.name if isinstance(word, Path) else word for word in more]
+    return shlex.join(["python", "-m", f"signer_lib.comparison.{program}", *words, *more, "--out", str(args.out)])
+
+
 def options(description: str) -> argparse.ArgumentParser:
     """The options of ``Setup``, and where things go."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,11 +199,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--text2gloss", type=Path, help="the cascade's own SLUL (default: the same)")
     args = parser.parse_args(arguments)
     setup = Setup(args)
-    named = [word for name in ("data", "judge", "seen_judge", "slul", "text2gloss") if (path := getattr(args, name))
-             for word in (f"--{name.replace('_', '-')}", path.name)]
-    command = shlex.join(["python", "-m", "signer_lib.comparison.attribution", *named, "--experts", *(path.name for path in args.experts),
-                          "--regressions", *(path.name for path in args.regressions), "--video", str(args.video), "--sentences",
-                          str(len(setup.asked.truth)), "--out", str(args.out)])
+    command = typed(args, "attribution", "--experts", *args.experts, "--regressions", *args.regressions,
+                    *(["--text2gloss", args.text2gloss] if args.text2gloss else []))
     reader = load_slul(args.text2gloss) if args.text2gloss else setup.slul
     chains = {HIERARCHY: (args.experts, lambda folder: Hierarchy(setup.slul, SLPMoE.from_pretrained(folder), setup.asked.prior)),
               CASCADE: (args.regressions, lambda folder: Cascade(reader, Regression.from_pretrained(folder), setup.asked.prior))}
@@ -218,12 +226,14 @@ def main(arguments: list[str] | None = None) -> None:
     result = {"rows": rows, "loss": losses(rows), "goal": goal | {"wanted": WANTED}, "seeds": sorted({row["seed"] for row in rows}),
               "settings": settings}
     write_result(args.out, result, command)
-    print(f"{goal['measure']}: {goal['hierarchy']:.2f} by {goal['cascade']:.2f}, ratio {goal['ratio']} {goal['interval']}, wanted {WANTED}")
+    number = lambda value: "none" if value is None else f"{value:.2f}"
+    print(f"{goal['measure']}: {goal['hierarchy']:.2f} by {goal['cascade']:.2f}, ratio {number(goal['ratio'])} "
+          f"({' to '.join(map(number, goal['interval']))}), wanted {WANTED}")
 
 
 def told_in_a_line(row: dict) -> str:
     """A row as the command prints it."""
-    seen = "" if row["bleu4_seen"] is None else f"; seen: BLEU-4 {row['bleu4_seen']:.2f}, WER {row['wer_seen']:.1f}, hand SSIM {row['hand_ssim']:.3f}"
+    seen = "" if row["bleu4_seen"] is None else f"; seen: BLEU-4 {row['bleu4_seen']:.2f}, WER {row['wer_seen']:.1f}, SSIM {row['ssim']:.3f}"
     words = [str(row[name]) for name in ("chain", "given", "stage", "noise", "level", "seed") if name in row]
     return (f"{' '.join(words)}: glosses' WER {row['gloss_wer']:.1f}, BLEU-4 {row['bleu4']:.2f}, WER {row['wer']:.1f}, hands "
             f"{row['hand_error']:.4f}, DTW-MJE {row['dtw_mje']:.4f}{seen}")

@@ -8,14 +8,13 @@ The noises and their levels are ``noise.NOISES``; level 0 is the chain without n
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from signer_lib.baselines.regression import Regression
-from signer_lib.comparison.attribution import Setup, fingerprint, kept, options, told_in_a_line
+from signer_lib.comparison.attribution import Setup, fingerprint, kept, options, told_in_a_line, typed
 from signer_lib.comparison.chains import CASCADE, HIERARCHY, Cascade, Chain, Hierarchy, Made
 from signer_lib.comparison.noise import NOISES, noisy
 from signer_lib.errors import SignerError, run
@@ -73,10 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of the noise")
     args = parser.parse_args(arguments)
     setup = Setup(args)
-    named = ["--data", args.data.name, "--judge", args.judge.name, "--experts", args.experts.name, "--regression", args.regression.name, "--stages",
-             *args.stages, "--seeds", *map(str, args.seeds), "--video", str(args.video), "--sentences", str(len(setup.asked.truth))]
-    named += ["--seen-judge", args.seen_judge.name] if args.seen_judge else []
-    command = shlex.join(["python", "-m", "signer_lib.comparison.corruption", *named, "--out", str(args.out)])
+    command = typed(args, "corruption", "--experts", args.experts, "--regression", args.regression, "--stages", *args.stages, "--seeds",
+                    *map(str, args.seeds))
     chains = {HIERARCHY: (args.experts, lambda: Hierarchy(setup.slul, SLPMoE.from_pretrained(args.experts), setup.asked.prior)),
               CASCADE: (args.regression, lambda: Cascade(setup.slul, Regression.from_pretrained(args.regression), setup.asked.prior))}
     rows = []

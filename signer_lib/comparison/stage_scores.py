@@ -66,6 +66,7 @@ class StageScores:
             poses.append(screen.read(frames, one.produced.poses.fps))
         read = screen.judge(poses)
         words = reading_scores(read, [self.texts[i] for i in self.filmed], [self.units[i] for i in self.filmed])
-        mean = lambda name: float(np.mean([scores[name] for scores in alike if scores[name] is not None]))
-        return ({"bleu4_seen": words["bleu4"], "wer_seen": words["wer"], "rouge_seen": words["rouge"], "hand_ssim": mean("hand_ssim"),
-                 "ssim": mean("ssim")}, [reading.text for reading in read])
+        hands = [scores["hand_ssim"] for scores in alike if scores["hand_ssim"] is not None]                # None: no hand in the picture
+        return ({"bleu4_seen": words["bleu4"], "wer_seen": words["wer"], "rouge_seen": words["rouge"],
+                 "hand_ssim": float(np.mean(hands)) if hands else None, "ssim": float(np.mean([scores["ssim"] for scores in alike]))},
+                [reading.text for reading in read])
