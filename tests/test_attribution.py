@@ -310,6 +310,9 @@ def test_frames_are_measured_through_the_screen(asked, models, hierarchy, rows):
     seen = StageScores(asked, judge, told, Drawn(), video=1)
     (true, _), (ours, read) = seen.row(seen.truth), seen.row(hierarchy.make(rows))
     assert true["ssim"] == pytest.approx(1) and true["hand_ssim"] == pytest.approx(1) and ours["ssim"] < 1
+    poses_only, nothing_read = seen.row(seen.truth, filmed=False)
+    assert poses_only["wer_seen"] is None and poses_only["video_count"] == 0 and nothing_read["frames"] == []
+    assert poses_only["wer"] == true["wer"]
     assert true["video_count"] == 1 and read["frames"] == ["a book"] and true["wer_seen"] > 0
 
     class Brighter(Drawn):
@@ -340,6 +343,7 @@ def test_the_corruption_study_leaves_rows_from_level_0_on(data, models, tmp_path
 
 @pytest.mark.parametrize("more, message", [
     (["--video", "2"], "with --seen-judge DIR and --video N together"),
+    (["--video-seeds", "0"], "give --video-seeds 1 or more"),
     (["--experts", "nowhere"], "nowhere is not a checkpoint"),
     (["--experts", str(EXPERTS), str(EXPERTS)], "were both trained with seed 1"),
     (["--judge", "nowhere"], "nowhere is not a checkpoint"),

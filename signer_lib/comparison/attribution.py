@@ -183,11 +183,11 @@ def options(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def given_in(setup: Setup, chain: Chain, given: str) -> Callable[[], dict]:
-    """How a row of the table comes about: its measures, and the texts that were read."""
+def given_in(setup: Setup, chain: Chain, given: str, filmed: bool) -> Callable[[], dict]:
+    """How a row of the table comes about: its measures, of frames too if it is ``filmed``, and the texts that were read."""
     def make() -> dict:
         made = setup.scores.truth if given in ("poses", FRAMES) else chain.make(setup.asked.truth, given)
-        row, read = setup.scores.row(made, studio=given == FRAMES)
+        row, read = setup.scores.row(made, studio=given == FRAMES, filmed=filmed)
         return {"row": row, "read": read}
     return make
 
@@ -197,29 +197,35 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--experts", type=Path, nargs="+", required=True, help="trained SLP-MoE, one for each seed")
     parser.add_argument("--regressions", type=Path, nargs="+", required=True, help="trained pose regressions, one for each seed")
     parser.add_argument("--text2gloss", type=Path, help="the cascade's own SLUL (default: the same)")
+    parser.add_argument("--video-seeds", type=int, help="frames of so many models of each chain, the first ones, and of the truth (default: all)")
     args = parser.parse_args(arguments)
+    if args.video_seeds is not None and args.video_seeds < 1:
+        raise SignerError(f"frames of the models of {args.video_seeds} seeds are none: give --video-seeds 1 or more, or leave --video away")
     setup = Setup(args)
     command = typed(args, "attribution", "--experts", *args.experts, "--regressions", *args.regressions,
-                    *(["--text2gloss", args.text2gloss] if args.text2gloss else []))
+                    *(["--text2gloss", args.text2gloss] if args.text2gloss else []),
+                    *(["--video-seeds", str(args.video_seeds)] if args.video_seeds else []))
     reader = load_slul(args.text2gloss) if args.text2gloss else setup.slul
     chains = {HIERARCHY: (args.experts, lambda folder: Hierarchy(setup.slul, SLPMoE.from_pretrained(folder), setup.asked.prior)),
               CASCADE: (args.regressions, lambda folder: Cascade(reader, Regression.from_pretrained(folder), setup.asked.prior))}
     last = ["poses"] + [FRAMES] * bool(setup.scores.filmed and setup.scores.studio)
     rows, read, models = [], {}, {}
     for name, (folders, build) in chains.items():
-        for seed, folder in seeds_of(folders).items():
+        for place, (seed, folder) in enumerate(seeds_of(folders).items()):
+            filmed = args.video_seeds is None or place < args.video_seeds
             chain, models[f"{name}-{seed}"] = build(folder), fingerprint(folder)
             for given in [*(one for one in chain.given if one not in last), *last]:
                 true = given in last                                    # no chain and no seed makes a difference to the truth
                 own_models = {"model": models[f"{name}-{seed}"], "text2gloss": fingerprint(args.text2gloss) if name == CASCADE else None}
                 told = setup.settings | ({} if true else own_models)
                 file = f"truth-{given}.json" if true else f"{name}-{given}-{seed}.json"
-                found = kept(args.work / file, told, given_in(setup, chain, given), command)
+                told |= {} if true else {"filmed": filmed}
+                found = kept(args.work / file, told, given_in(setup, chain, given, filmed or true), command)
                 rows.append({"chain": name, "given": given, "seed": seed} | found["row"])
                 read[name, given, seed] = found["read"]
                 print(told_in_a_line(rows[-1]), flush=True)
     where = "frames" if setup.scores.filmed else "poses"
-    first = lambda name: [texts[where] for (chain, given, _), texts in read.items() if (chain, given) == (name, "nothing")]
+    first = lambda name: [texts[where] for (chain, given, _), texts in read.items() if (chain, given) == (name, "nothing") and texts[where]]
     truth = [setup.scores.texts[i] for i in setup.scores.filmed] if setup.scores.filmed else setup.scores.texts
     goal = {"measure": "bleu4_seen" if setup.scores.filmed else "bleu4"} | ratio_interval(first(HIERARCHY), first(CASCADE), truth)
     settings = setup.settings | {"models": models, "text2gloss": fingerprint(args.text2gloss), "samples": SAMPLES, "bootstrap_seed": BOOTSTRAP_SEED}

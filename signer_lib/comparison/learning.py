@@ -4,7 +4,8 @@
 
 [paper] the figure: DTW after each 25 % of an epoch; the parts by name, SLUL and SLP-MoE said to lower it, SAGM alone not to move it.
 [ours] all else: what the base is could not be read, so it is the shortest way from text to poses that we have. Every finished training is
-kept in ``--work`` and not done again; one that was killed goes on where it was.
+kept in ``--work`` and not done again; one that was killed goes on where it was. ``seconds`` are of training, SLUL's included, as the clock on the
+wall counts them; a SLUL that two systems read with is trained once and counted in both.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from signer_lib.prior.database import Prior
 PLAIN = ("weight_sagm=0", "weight_kl=0", "weight_con=0")       # Eq. 2 alone
 READERS = {"plain": PLAIN, "full": ()}                         # SLUL's losses: what changes in its settings
 SYSTEMS = {  # what stands in the paper's Fig. 4 -> what it is here, and the SLUL that reads for it
-    "base": ("the pose regression, from the words of the text to poses, no glosses in between", None),
+    "base": ("the pose regression, from the words of the text to poses, no glosses in between [ours: the paper's base could not be read]", None),
     "slul": ("text to glosses by SLUL (Eq. 2 alone), then the pose regression from glosses to poses", "plain"),
     "slp_moe": ("the same SLUL's glosses and states, then SLP-MoE", "plain"),
     "sagm": ("the same, SLUL trained with SAGM (Eq. 3-5) too", "full"),

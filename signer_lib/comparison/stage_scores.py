@@ -39,8 +39,11 @@ class StageScores:
         self.texts, self.units = [normal_text(row.text) for row in asked.truth], [[unit.name for unit in row.units] for row in asked.truth]
         self.filmed = spread(video, len(self.truth)) if screen else []
 
-    def row(self, made: list[Made], studio: bool = False) -> tuple[dict, dict[str, list[str]]]:
-        """-> what was measured, and the texts that were read: "poses" (n,), "frames" (video,). ``studio``: its frames are looked at."""
+    def row(self, made: list[Made], studio: bool = False, filmed: bool = True) -> tuple[dict, dict[str, list[str]]]:
+        """-> what was measured, and the texts that were read: "poses" (n,), "frames" (video,)
+
+        studio  its frames are looked at, not the renderer's.    filmed  False: frames are not looked at at all.
+        """
         rows = self.asked.truth
         read = self.judge.read([one.produced.poses.xyz for one in made])
         poses = pose_scores([one.produced for one in made], [row.produced for row in rows])
@@ -48,13 +51,11 @@ class StageScores:
         glosses = text_scores([" ".join(one.sentence.glosses) for one in made], [" ".join(row.glosses) for row in rows])
         found = {name: words[name] for name in OF_READING} | {name: poses[name] for name in OF_POSES}
         found |= {"rhythm_error": unit_errors([one.produced for one in made], self.asked)["rhythm_error"], "gloss_wer": glosses["wer"]}
-        seen, seen_texts = self._seen(made, self.studio if studio else self.screen)
-        return ({"count": len(made)} | found | {"video_count": len(self.filmed)} | seen,
+        seen, seen_texts = self._seen(made, self.studio if studio else self.screen) if filmed and self.filmed else (dict.fromkeys(SEEN), [])
+        return ({"count": len(made)} | found | {"video_count": len(seen_texts)} | seen,
                 {"poses": [reading.text for reading in read], "frames": seen_texts})
 
     def _seen(self, made: list[Made], screen: Screen) -> tuple[dict, list[str]]:
-        if not self.filmed:
-            return dict.fromkeys(SEEN), []
         poses, alike = [], []
         for i in progress(self.filmed, "frames"):
             one, true = made[i], self.truth[i]
