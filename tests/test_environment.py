@@ -34,11 +34,8 @@ ARROWS = {  # a package -> what of ours it may import
     "joint": {"pose", "prior", "language", "performances", "metrics", "experts", "render", "comparison", "config", "files", "loop", "results"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
-<<<<<<< HEAD
-=======
     "rating": {"render", "files", "progress"},
     "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "files", "results"},
->>>>>>> 874594123b082f70b096dd104706e12dbf62de7e
 }
 
 
