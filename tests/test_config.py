@@ -9,6 +9,7 @@ from signer_lib.config import PRESETS, load_config
 from signer_lib.errors import SignerError, run
 from signer_lib.experts.model import MoEConfig
 from signer_lib.files import filling, whole_file
+from signer_lib.joint.settings import JointConfig
 from signer_lib.language.training import SlulConfig
 from signer_lib.metrics.back_translation_training import BackTranslationConfig
 from signer_lib.metrics.keypoints_training import KeypointConfig
@@ -24,7 +25,7 @@ class Small:
 
 def test_every_shipped_preset_loads():
     kinds = {"slul": SlulConfig, "slp_moe": MoEConfig, "regression": RegressionConfig, "back_translation": BackTranslationConfig,
-             "renderer": RendererConfig, "keypoints": KeypointConfig}
+             "renderer": RendererConfig, "keypoints": KeypointConfig, "joint": JointConfig}
     for path in PRESETS.glob("*.yaml"):
         load_config(kinds[path.stem.rsplit("_", 1)[0]], path.stem)
 

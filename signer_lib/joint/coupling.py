@@ -9,6 +9,7 @@ that no weight moves, so they are the truth's in both.
 
 from __future__ import annotations
 
+import math
 import random
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class Coupling:
         self.renderer, self.config, self.size = renderer.ready(renderer.unet.device), config, renderer.config.size
         self.crop, self.grid = config.crop or self.size, factor(renderer.vae)
         self.styles, self.signers = (list(renderer.conditioner.config[kind]) for kind in ("styles", "signers"))
-        least = max(self.grid * 2 ** (len(renderer.unet.config.block_out_channels) - 1), renderer.refiner.factor if renderer.refiner else 1)
+        least = math.lcm(self.grid * 2 ** (len(renderer.unet.config.block_out_channels) - 1), renderer.refiner.factor if renderer.refiner else 1)
         if self.crop > self.size or self.crop % least or self.crop // max(config.scales) < 4:
             raise SignerError(f"crop must be a multiple of {least} up to {self.size}, or 0 for whole pictures, and at least four times the largest "
                               f"of scales, not {config.crop}")

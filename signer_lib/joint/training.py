@@ -159,7 +159,7 @@ class Training(Loop):
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     def run(self) -> SLPMoE:
-        """Trains to the end; dev is scored before the first step too, so that what is kept is never worse there than what was given."""
+        """Trains to the end, and keeps the best on dev of what was trained; dev is scored before the first step too, to compare with."""
         if not self.state["log"]:
             self.score(0)
         return super().run()
@@ -172,7 +172,7 @@ class Training(Loop):
         """The terms over dev; the smallest total is the best."""
         scores, k = self.evaluate(), self.state["step"]
         self._write({"step": k, "epoch": round(k / len(self.batches), 3), **scores})
-        if scores["dev_total"] < self.state["best"]:
+        if k and scores["dev_total"] < self.state["best"]:
             self.state |= {"best": scores["dev_total"], "best_step": k}
             self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
 
