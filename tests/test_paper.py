@@ -78,7 +78,7 @@ def words(figure):
 def test_the_paths_show_what_each_stage_costs_and_the_average_pose(results):
     data = fig1_paths.load(Sources(results))
     said = words(fig1_paths.draw(data))
-    assert "costs 25.0 ± 0.2" in said and "costs nothing (-0.5 ± 0.2)" in said and said.count("not measured") == 2
+    assert "costs 25.0 ± 0.2" in said and "costs nothing: -0.5 ± 0.2" in said and said.count("not measured") == 2
     assert "hands off by 0.200 ± 0.000" in said and "travel 50% of the true way" in said and "read from poses" in said
     told = fig1_paths.compared(data)
     assert "in the classic path most is lost in poses (25.0)" in told and "are such an average" in told and "hands 4.0 times" in told

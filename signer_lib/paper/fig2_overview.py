@@ -25,7 +25,7 @@ CAPTION = ("The whole path as it ran on one sentence of the test corpus: boxes a
 NAMED = {"encoder", "decoder", "Q", "G", "PCN", "R", "controlnet", "unet"}                  # by the paper, or by the summary of it [paper, secondary]
 SAID = {"encoder": "H, Eq. 1", "decoder": "states s_i", "pointer": "what a prompt asks for", "Q": "query, Eq. 6", "G": "gate, Eq. 7",
         "PCN": "Pose Chosen Networks", "transitions": "ways between signs", "R": "refinement, Eq. 9", "conditioner": "states, style, signer",
-        "controlnet": "where everything is", "unet": "takes noise away", "vae": "latents to pixels", "refiner": "draws sharp"}
+        "controlnet": "where everything is", "unet": "clean latents", "vae": "latents to pixels", "refiner": "draws sharp"}
 
 
 def load(sources: Sources) -> dict:
@@ -110,13 +110,13 @@ def draw(data: Mapping) -> Figure:
     arrow(axis, (0.05, 4.7), (0.91, 4.7))
     prior = [f"{data['signs']} signs and letters,", "from rules and recordings"]
     box(axis, 1.05, 0.95, wide, 0.85, "pose prior", prior, colour=CYCLE[2], points=6.8)
-    arrow(axis, (3.05, 1.35), (4.21, 1.35), f"candidates\n(n, C, F, J, 3) =\n{_written(passed['candidates'])}")
+    arrow(axis, (3.05, 1.35), (4.21, 1.35), f"candidates\n(n, C, F, J, 3) =\n{_written(passed['candidates'])}", points=6.8)
     arrow(axis, (3.19, 3.3), (4.21, 3.3), f"states (n, d) =\n{_written(passed['states'])}")
     arrow(axis, (6.49, 3.3), (7.51, 3.3), f"poses (T, J, 3) =\n{_written(passed['poses'])}")
     axis.plot([0.75, 0.75, 6.98, 6.98], [3.3, 0.42, 0.42, 2.2], color=CYCLE[0], linewidth=1.2, linestyle="--", zorder=0.5)
     axis.plot([0.75, 0.91], [3.3, 3.3], color=CYCLE[0], linewidth=1.2, linestyle="--", zorder=0.5)
     arrow(axis, (6.98, 2.2), (7.51, 2.2), colour=CYCLE[0])
-    axis.text(3.9, 0.47, "semantic states, used again by the renderer", fontsize=7, ha="center", va="bottom", color=CYCLE[0])
+    axis.text(2.4, 0.47, "semantic states, used again by the renderer", fontsize=7, ha="center", va="bottom", color=CYCLE[0])
     arrow(axis, (9.79, 0.95), (10.5, 0.95), "video")
     axis.text(9.85, 0.86, "frames of\n" + "\n× ".join(map(str, passed["frame"])), ha="left", va="top", fontsize=7)
     axis.text(0.3, 0.12, " ".join(["glosses:", *data["glosses"]]) + "; solid boxes are learned, dashed ones are computed", fontsize=7, color="0.25")
