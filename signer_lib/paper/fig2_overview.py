@@ -25,7 +25,7 @@ CAPTION = ("The whole path as it ran on one sentence of the test corpus: boxes a
 NAMED = {"encoder", "decoder", "Q", "G", "PCN", "R", "controlnet", "unet"}                  # by the paper, or by the summary of it [paper, secondary]
 SAID = {"encoder": "H, Eq. 1", "decoder": "states s_i", "pointer": "what a prompt asks for", "Q": "query, Eq. 6", "G": "gate, Eq. 7",
         "PCN": "Pose Chosen Networks", "transitions": "ways between signs", "R": "refinement, Eq. 9", "conditioner": "states, style, signer",
-        "controlnet": "where everything is", "unet": "clean latents", "vae": "latents to pixels", "refiner": "draws sharp"}
+        "controlnet": "where everything is", "unet": "clean latents", "vae": "folded pixels", "refiner": "draws sharp"}
 
 
 def load(sources: Sources) -> dict:
@@ -48,25 +48,22 @@ def trace(pipeline: StableSignerPipeline, text: str) -> dict:
     stages = {stage: {name: part for name, part in parts.items() if part is not None} for stage, parts in stages.items()}
     modules = {stage: {name: {"kind": type(part).__name__, "weights": _weights(part), "calls": 0, "gave": None} for name, part in parts.items()}
                for stage, parts in stages.items()}
-    called = {"decoder": slul.model.decoder.block[-1].layer[-1].DenseReluDense}            # the search calls layer by layer: the last one tells
-    taken = {}
+    called = {"decoder": slul.model.decoder.block[-1].layer[-1].DenseReluDense,            # the search calls layer by layer: the last one tells
+              "vae": renderer.vae.decoder}                                                  # decoding is no forward of the whole
 
     def watch(stage: str, name: str):
-        def hook(module, args, kwargs, output):
+        def hook(module, args, output):
             row = modules[stage][name]
             row["calls"] += 1
             row["gave"] = shape(output)
-            taken[name] = shape(args) or shape(kwargs)
         return hook
 
     with ExitStack() as stack:
         for stage, parts in stages.items():
             for name, part in parts.items():
-                stack.callback(called.get(name, part).register_forward_hook(watch(stage, name), with_kwargs=True).remove)
+                stack.callback(called.get(name, part).register_forward_hook(watch(stage, name)).remove)
         signing = pipeline(text)
         frame = next(iter(signing.frames(renderer.config.size, captions=False)))
-    if modules["renderer"]["vae"]["calls"] == 0 and "refiner" in taken:        # decode is no forward: what it gave is what the refiner took
-        modules["renderer"]["vae"] |= {"calls": modules["renderer"]["refiner"]["calls"], "gave": taken["refiner"]}
     choice, states = signing.choices[0], signing.sentences[0].states
     offered = experts.offers(pipeline.prior).batch([unit.name for unit in choice.units])
     passed = {"states": tuple(states.shape), "context": tuple(signing.sentences[0].context.shape), "candidates": tuple(offered.direction.shape),
@@ -81,7 +78,7 @@ def _weights(*parts: nn.Module | None) -> int:
 
 
 def shape(given) -> tuple[int, ...] | None:
-    """Of the first tensor in whatever a module took or gave."""
+    """Of the first tensor in whatever a module gave."""
     if hasattr(given, "shape") and hasattr(given, "numel"):
         return tuple(given.shape)
     inside = given.values() if isinstance(given, Mapping) else given if isinstance(given, (tuple, list)) else \
