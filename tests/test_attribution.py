@@ -13,7 +13,7 @@ from signer_lib.baselines.regression import Regression, RegressionConfig
 from signer_lib.baselines.regression_training import new_regression
 from signer_lib.comparison import attribution, corruption
 from signer_lib.comparison.attribution import losses, ratio_interval, seeds_of
-from signer_lib.comparison.attribution_report import curves, kept_share, means, read_study
+from signer_lib.comparison.attribution_report import curves, kept_share, means, read_study, remarks
 from signer_lib.comparison.attribution_report import losses as losses_of
 from signer_lib.comparison.chains import CASCADE, GIVEN, HIERARCHY, Cascade, Hierarchy, far, fitted, in_time, resting, true_choice
 from signer_lib.comparison.corruption import Corruption
@@ -175,6 +175,7 @@ def test_a_stage_costs_what_the_truth_gains_there():
     assert told["hierarchy", "choice", "bleu4"]["std"] is None and told["hierarchy", "poses", "bleu4"]["mean"] == 6
     assert told["cascade", "poses", "bleu4"]["mean"] == 29 and ("cascade", "choice", "bleu4") not in told
     assert not any(row["measure"] == "hand_ssim" for row in found)
+    assert remarks({"loss": found}) == ["hierarchy, choice: BLEU-4 is better by 1 without the truth than with it"]
 
 
 def sentences(seed, count=40):

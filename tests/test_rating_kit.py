@@ -174,10 +174,13 @@ def test_what_is_wrong_with_the_clips_is_told_and_nothing_is_left(tmp_path):
     shutil.rmtree(tmp_path / "fewer" / "rain")
     shutil.copytree(a, tmp_path / "broken")
     (tmp_path / "broken" / "rain" / "video.mp4").write_bytes(b"no video")
+    shutil.copytree(a, tmp_path / "other")
+    (tmp_path / "other" / "rain" / "report.json").write_text(json.dumps({"text": "It snows."}))
     for systems, more, told in [
         ({"a": a, "b": tmp_path / "fewer"}, {}, "b has no clip of rain"), ({"a": tmp_path / "empty"}, {}, "holds no clips"),
         ({"a": tmp_path / "nowhere"}, {}, "no folder"), ({"a": tmp_path / "bare"}, {}, "no report.json says what hello means"),
         ({"a": a}, {"sentences": tmp_path / "table"}, "line 2"), ({"a": a}, {"sentences": tmp_path / "short"}, "no line for library"),
+        ({"a": a, "b": tmp_path / "other"}, {}, "says 'It snows.', another system's rain"),
         ({"a": tmp_path / "broken"}, {}, "rain/video.mp4 as a video"), ({"a": a, "reference": b}, {"references": a}, "no system can be called"),
         ({"a": a}, {"consent": tmp_path / "nowhere.md"}, "nowhere.md"), ({"a": a}, {"instructions": tmp_path / "nowhere.mp4"}, "nowhere.mp4"),
     ]:

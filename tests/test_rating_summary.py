@@ -75,6 +75,7 @@ def test_what_raters_say_comes_out_and_wrong_sentences_and_repeats_are_in_no_mea
     assert {(row["scale"], row["system"]): row["mean"] for row in result["scales"]} == {
         (scale, system): mean for scale in ("clarity", "naturalness", "meaning") for system, mean in means.items()}
     assert all((row["ratings"], row["raters"], row["sentences"]) == (8, 6, 4) for row in result["scales"])
+    assert all(row["kind"] == ("ceiling" if row["system"] == "reference" else "system") for row in result["scales"])
     assert all(row["low"] == row["high"] == row["mean"] for row in result["scales"]), "raters and sentences do not differ here"
     assert all(row["alpha"] == row["low"] == row["high"] == 1 and row["clips"] == 12 for row in result["agreement"])
     assert result["raters"] == {"count": 6, "invited": 6, "finished": 6, "Deaf": 6, "hard of hearing": 0, "hearing": 0, "in my own words": 0,

@@ -50,6 +50,12 @@ def losses(result: dict, measure: str = "bleu4") -> dict[str, dict[str, tuple[fl
     return found
 
 
+def remarks(result: dict) -> list[str]:
+    """What must be said beside the losses: where a stage costs less than nothing, as the truth comes out worse than what stands in for it."""
+    return [f"{row['chain']}, {row['stage']}: {COLUMNS[row['measure']][0]} is better by {-row['mean']:.3g} without the truth than with it"
+            for row in result["loss"] if row["mean"] < 0 and row["measure"] in COLUMNS]
+
+
 def curves(result: dict, measure: str = "bleu4") -> dict[tuple[str, str, str], list[tuple[float, float, float | None]]]:
     """(chain, stage, noise) -> [(level, the measure's mean over the seeds of the noise, std or None)], from level 0, which is no noise.
 

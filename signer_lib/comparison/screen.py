@@ -99,13 +99,13 @@ class Screen:
 
     def read(self, frames: np.ndarray, fps: float | None = None) -> PoseSequence:
         """(T, S, S, 3) uint8 -> T poses, shoulder widths, z 0; fps: None is the judge's."""
-        fps, every, T = fps or self.reader.settings["fps"], self.every, len(frames)
-        found = seen(frames[::every], self.detector, fps / every)
-        if every > 1:
-            found = found.stretch((len(found) - 1) * every + 1, fps)
-            hold = np.minimum(np.arange(T), len(found) - 1)
-            found = replace(found, xyz=found.xyz[hold], confidence=found.confidence[hold])
-        return found
+        fps = fps or self.reader.settings["fps"]
+        found = seen(frames[::self.every], self.detector, fps / self.every)
+        at = np.arange(len(frames)) / self.every
+        low, high = at.astype(int), np.ceil(at).astype(int).clip(max=len(found) - 1)                # the same where a frame was read, and at the end
+        part = (at - low)[:, None, None]
+        xyz = found.xyz[low] * (1 - part) + found.xyz[high] * part
+        return PoseSequence(xyz, fps, np.minimum(found.confidence[low], found.confidence[high]))
 
     def judge(self, poses: list[PoseSequence]) -> list[Reading]:
         """What each sequence says to the evaluator of frames."""
@@ -166,11 +166,16 @@ def prove(screens: list[Screen], rows: list[Performed]) -> list[dict]:
         frames = [screen.show(row.produced) for row in progress(rows, "frames")]
         found = [screen.read(each, one.fps) for each, one in zip(frames, truth)]
         away = [errors(*pair) for pair in zip(found, truth)]
-        mean = {name: float(np.mean([one[name] for one in away if one[name] is not None])) for name in away[0]}
+        mean = {name: _mean([one[name] for one in away]) for name in away[0]}
         own, other = lines(found, {"read": "frames", "shown": screen.told})
         hands = [screen.hand_ssim(frames[k], frames[at], alignment(truth[k], truth[at]), truth[at]) for k, at in enumerate(wrong)]
-        table += [own | {"errors": mean}, other | {"hand_ssim": float(np.mean([value for value in hands if value is not None]))}]
+        table += [own | {"errors": mean}, other | {"hand_ssim": _mean(hands)}]
     return table
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def main(arguments: list[str] | None = None) -> None:

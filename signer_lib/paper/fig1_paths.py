@@ -26,7 +26,7 @@ CHAINS = {  # chain -> its name, and stage -> what does the work
 }
 COLUMNS = {"understanding": 1.7, "choice": 3.8, "poses": 5.9, "rendering": 8.0}               # inches, left edges
 ROWS = {"cascade": 2.95, "hierarchy": 0.75}                                                    # inches, lower edges
-WIDE, HIGH, BAR = 1.55, 0.62, 0.36
+WIDE, HIGH, BAR = 1.62, 0.62, 0.36
 
 
 def load(sources: Sources) -> dict:
@@ -55,7 +55,7 @@ def draw(data: Mapping) -> Figure:
         edges, given = [(1.13, y + HIGH / 2)], "words"
         for stage, (title, who) in stages.items():
             x = COLUMNS[stage]
-            box(axis, x, y, WIDE, HIGH, title, [who], colour=CYCLE[0] if chain == "hierarchy" else "0.4", points=8)
+            box(axis, x, y, WIDE, HIGH, title, [who], colour=CYCLE[0] if chain == "hierarchy" else "0.4", points=7.5)
             arrow(axis, edges[-1], (x, y + HIGH / 2), given)
             edges.append((x + WIDE, y + HIGH / 2))
             given = {"understanding": "glosses", "choice": "weights", "poses": "poses", "rendering": ""}[stage]

@@ -25,7 +25,7 @@ CAPTION = ("The whole path as it ran on one sentence of the test corpus: boxes a
 NAMED = {"encoder", "decoder", "Q", "G", "PCN", "R", "controlnet", "unet"}                  # by the paper, or by the summary of it [paper, secondary]
 SAID = {"encoder": "H, Eq. 1", "decoder": "states s_i", "pointer": "what a prompt asks for", "Q": "query, Eq. 6", "G": "gate, Eq. 7",
         "PCN": "Pose Chosen Networks", "transitions": "ways between signs", "R": "refinement, Eq. 9", "conditioner": "states, style, signer",
-        "controlnet": "where everything is", "unet": "takes noise away", "vae": "latents to pixels", "refiner": "draws sharp"}
+        "controlnet": "where everything is", "unet": "clean latents", "vae": "folded pixels", "refiner": "draws sharp"}
 
 
 def load(sources: Sources) -> dict:
@@ -48,25 +48,22 @@ def trace(pipeline: StableSignerPipeline, text: str) -> dict:
     stages = {stage: {name: part for name, part in parts.items() if part is not None} for stage, parts in stages.items()}
     modules = {stage: {name: {"kind": type(part).__name__, "weights": _weights(part), "calls": 0, "gave": None} for name, part in parts.items()}
                for stage, parts in stages.items()}
-    called = {"decoder": slul.model.decoder.block[-1].layer[-1].DenseReluDense}            # the search calls layer by layer: the last one tells
-    taken = {}
+    called = {"decoder": slul.model.decoder.block[-1].layer[-1].DenseReluDense,            # the search calls layer by layer: the last one tells
+              "vae": renderer.vae.decoder}                                                  # decoding is no forward of the whole
 
     def watch(stage: str, name: str):
-        def hook(module, args, kwargs, output):
+        def hook(module, args, output):
             row = modules[stage][name]
             row["calls"] += 1
             row["gave"] = shape(output)
-            taken[name] = shape(args) or shape(kwargs)
         return hook
 
     with ExitStack() as stack:
         for stage, parts in stages.items():
             for name, part in parts.items():
-                stack.callback(called.get(name, part).register_forward_hook(watch(stage, name), with_kwargs=True).remove)
+                stack.callback(called.get(name, part).register_forward_hook(watch(stage, name)).remove)
         signing = pipeline(text)
         frame = next(iter(signing.frames(renderer.config.size, captions=False)))
-    if modules["renderer"]["vae"]["calls"] == 0 and "refiner" in taken:        # decode is no forward: what it gave is what the refiner took
-        modules["renderer"]["vae"] |= {"calls": modules["renderer"]["refiner"]["calls"], "gave": taken["refiner"]}
     choice, states = signing.choices[0], signing.sentences[0].states
     offered = experts.offers(pipeline.prior).batch([unit.name for unit in choice.units])
     passed = {"states": tuple(states.shape), "context": tuple(signing.sentences[0].context.shape), "candidates": tuple(offered.direction.shape),
@@ -81,7 +78,7 @@ def _weights(*parts: nn.Module | None) -> int:
 
 
 def shape(given) -> tuple[int, ...] | None:
-    """Of the first tensor in whatever a module took or gave."""
+    """Of the first tensor in whatever a module gave."""
     if hasattr(given, "shape") and hasattr(given, "numel"):
         return tuple(given.shape)
     inside = given.values() if isinstance(given, Mapping) else given if isinstance(given, (tuple, list)) else \
@@ -110,13 +107,13 @@ def draw(data: Mapping) -> Figure:
     arrow(axis, (0.05, 4.7), (0.91, 4.7))
     prior = [f"{data['signs']} signs and letters,", "from rules and recordings"]
     box(axis, 1.05, 0.95, wide, 0.85, "pose prior", prior, colour=CYCLE[2], points=6.8)
-    arrow(axis, (3.05, 1.35), (4.21, 1.35), f"candidates\n(n, C, F, J, 3) =\n{_written(passed['candidates'])}")
+    arrow(axis, (3.05, 1.35), (4.21, 1.35), f"candidates\n(n, C, F, J, 3) =\n{_written(passed['candidates'])}", points=6.8)
     arrow(axis, (3.19, 3.3), (4.21, 3.3), f"states (n, d) =\n{_written(passed['states'])}")
     arrow(axis, (6.49, 3.3), (7.51, 3.3), f"poses (T, J, 3) =\n{_written(passed['poses'])}")
     axis.plot([0.75, 0.75, 6.98, 6.98], [3.3, 0.42, 0.42, 2.2], color=CYCLE[0], linewidth=1.2, linestyle="--", zorder=0.5)
     axis.plot([0.75, 0.91], [3.3, 3.3], color=CYCLE[0], linewidth=1.2, linestyle="--", zorder=0.5)
     arrow(axis, (6.98, 2.2), (7.51, 2.2), colour=CYCLE[0])
-    axis.text(3.9, 0.47, "semantic states, used again by the renderer", fontsize=7, ha="center", va="bottom", color=CYCLE[0])
+    axis.text(2.4, 0.47, "semantic states, used again by the renderer", fontsize=7, ha="center", va="bottom", color=CYCLE[0])
     arrow(axis, (9.79, 0.95), (10.5, 0.95), "video")
     axis.text(9.85, 0.86, "frames of\n" + "\n× ".join(map(str, passed["frame"])), ha="left", va="top", fontsize=7)
     axis.text(0.3, 0.12, " ".join(["glosses:", *data["glosses"]]) + "; solid boxes are learned, dashed ones are computed", fontsize=7, color="0.25")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CAPTION = ("SLP-MoE at work on one test sentence: above, for each sign, its query (Eq. 6), the gate's weights (Eq. 7) and how much each candidate "
            "counts (Eq. 8); below, for the outlined sign, the candidates that count most, brought to one time, their blend, and what the refinement "
            "makes of it.")
+ARMS = slice(2, FACE)                   # joints of arms and hands
 MOMENTS = 7
 SHOWN = 3                               # candidates, those that count most
 ROOM = 0.15                             # shoulder widths around what moves
@@ -45,7 +46,7 @@ def look(pipeline: StableSignerPipeline, text: str) -> dict:
     choice = signing.choices[0]
     offered = experts.offers(pipeline.prior).batch([unit.name for unit in choice.units])
     every = from_directions(offered.direction, offered.length)                             # (n, C, F, 70, 3)
-    k = int((every[:, :, :, :FACE] - every[:, :, :, :FACE].mean(1, keepdim=True)).norm(dim=-1).mean((1, 2, 3)).argmax())
+    k = int((every - every.mean(1, keepdim=True))[:, :, :, ARMS].norm(dim=-1).mean((1, 2, 3)).argmax())
     mixed = mixture(choice.weights, choice.choices)                                        # (n, C)
     blended = experts.blend_units(offered, choice.weights, choice.choices)
     span = next(span for span in signing.spans if span.unit == k)
@@ -78,8 +79,8 @@ def draw(data: Mapping) -> Figure:
 
 
 def _view(paths: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The lower left and upper right corner (2,) of a view of what moves in any of the paths (T, 70, 3), as wide as a panel is."""
-    every = [np.asarray(path)[:, :FACE, :2] for path in paths]
+    """The lower left and upper right corner (2,) of a view of what arms and hands move in any of the paths (T, 70, 3), in a panel's shape."""
+    every = [np.asarray(path)[:, ARMS, :2] for path in paths]
     moves = np.any([np.nanstd(path, 0).max(-1) > MOVES for path in every], 0)              # (j,)
     points = np.concatenate([path[:, moves if moves.any() else slice(None)].reshape(-1, 2) for path in every])
     low, high = np.nanmin(points, 0) - ROOM, np.nanmax(points, 0) + ROOM

@@ -78,9 +78,9 @@ def _label(axis: Axes, found: Mapping[str, Curve]) -> None:
     axis.set_xlim(right=last * 1.02 if last else 1)
 
 
-def changes(rows: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
+def changes(rows: Sequence[Mapping]) -> dict[str, tuple[float, float | None]]:
     """What each part changes at the last measurement that it shares with the system before it: (mean, std) over the seeds of both; below 0 it lowers
-    DTW-MJE. std is 0 for one seed."""
+    DTW-MJE. std is None for one seed."""
     value = {(row["system"], row["seed"], row["epoch"]): row["dtw_mje"] for row in rows}
     systems, found = [system for system in NAMES if any(system == one for one, *_ in value)], {}
     for before, after in zip(systems, systems[1:]):
@@ -88,7 +88,7 @@ def changes(rows: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
         if shared:
             last = max(epoch for _, epoch in shared)
             apart = [value[after, seed, epoch] - value[before, seed, epoch] for seed, epoch in shared if epoch == last]
-            found[after] = float(np.mean(apart)), float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
+            found[after] = float(np.mean(apart)), float(np.std(apart, ddof=1)) if len(apart) > 1 else None
     return found
 
 
@@ -96,9 +96,9 @@ def compared(data: Mapping) -> str:
     """The paper: SLUL and SLP-MoE lower DTW, SAGM alone does not move it. [paper]"""
     found, said = changes(data["rows"]), []
     for system, (mean, std) in found.items():
-        still = abs(mean) <= std
+        still = abs(mean) <= (std or 0.0)
         as_paper = still if system == "sagm" else mean < 0 and not still
-        how = f"{mean:+.3f} ± {std:.3f}" if std else f"{mean:+.3f}, one seed"
+        how = f"{mean:+.3f}, one seed" if std is None else f"{mean:+.3f} ± {std:.3f}"
         said.append(f"{NAMES[system].removeprefix('+ ')} {'does not move it' if still else 'lowers it' if mean < 0 else 'raises it'} ({how}), "
                     f"{'as' if as_paper else 'unlike'} there")
     return f"The paper says that SLUL and SLP-MoE lower DTW and that SAGM alone does not move it; here {'; '.join(said) or 'too little is measured'}."

@@ -13,6 +13,7 @@ from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.figures.skeleton import plot_skeleton
 from signer_lib.figures.text import CYCLE, MARKERS, SHADE
+from signer_lib.paper.fig3_slp_moe import ARMS
 from signer_lib.paper.sources import Sources
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ CAPTION = ("Held-out sentences, from the text alone: (a) the simplified target, 
            "poses that SLP-MoE makes; (c) the rendered frames; below them the reference, the studio's frames of a performance of the same sentence, "
            "brought to one time by DTW.")
 CLIPS = "clips_base"
-NAMES = "00006.mp4", "00007.mp4"        # of the clips: both in the middle of a sign, in two styles
+NAMES = "00002.mp4", "00001.mp4"        # of the eight clips: two styles; not one of the two whose reference spells a word that the pipeline signs
 MOMENTS = 6
-MATCHED = slice(2, 50)                  # arms and hands
 ROWS = "(a) simplified\ntarget", "(b) poses", "(c) rendered", "reference"
 RATING = "rating/summary.json"
 
@@ -61,7 +61,7 @@ def strip(pipeline: StableSignerPipeline, clip: Mapping, xyz: np.ndarray, frames
     return {"text": clip["text"], "style": clip["style"], "signer": clip["signer"],
             "targets": np.stack([target(pipeline, signing, t) for t in found]), "poses": signing.poses.xyz[found],
             "rendered": rendered[found - start], "reference": frames[shown],
-            "apart": float(np.nanmean(np.linalg.norm(signing.poses.xyz[found][:, MATCHED] - xyz[shown][:, MATCHED], axis=-1)))}
+            "apart": float(np.nanmean(np.linalg.norm(signing.poses.xyz[found][:, ARMS] - xyz[shown][:, ARMS], axis=-1)))}
 
 
 def matched(xyz: np.ndarray, produced: PoseSequence) -> np.ndarray:
@@ -69,7 +69,7 @@ def matched(xyz: np.ndarray, produced: PoseSequence) -> np.ndarray:
     and after the part whatever is produced costs nothing."""
     from signer_lib.metrics.dtw import dtw_path, frame_costs
 
-    cost = frame_costs(xyz[:, MATCHED], produced.xyz[:, MATCHED], 2)
+    cost = frame_costs(xyz[:, ARMS], produced.xyz[:, ARMS], 2)
     free = np.zeros((1, cost.shape[1]))
     _, path = dtw_path(np.vstack([free, cost, free]))
     return np.array([int(np.median(path[path[:, 0] == row + 1, 1])) for row in range(len(xyz))])

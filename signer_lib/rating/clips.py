@@ -33,8 +33,10 @@ def texts_of(sentences: list[str], folders: list[dict[str, Path]], table: Path |
     if table is not None:
         found = _read_table(table)
     else:
-        reports = {name: clips[name].with_name("report.json") for clips in reversed(folders) for name in sentences}
-        found = {name: _text_of(path) for name, path in reports.items() if path.is_file()}
+        found: dict[str, str] = {}
+        for report in (clips[name].with_name("report.json") for clips in folders for name in sentences if clips[name].name == "video.mp4"):
+            if report.is_file() and found.setdefault(name := report.parent.name, text := _text_of(report)) != text:
+                raise SignerError(f"{report} says '{text}', another system's {name} '{found[name]}': they must be of one sentence")
     if unknown := next((name for name in sentences if not found.get(name)), None):
         raise SignerError(f"{table} has no line for {unknown}: write its name, a tab and its text" if table else
                           f"no report.json says what {unknown} means: give --sentences FILE, with lines of name, tab, text")

@@ -43,8 +43,8 @@ def summarise(kit: Path, files: list[Path], seed: int = 0, samples: int = SAMPLE
     said = [answer for one in everyone for answer in one.answers]
     systems = list(key["systems"])
     return {
-        **scores(everyone, systems, list(key["sentences"]), seed, samples),
-        "without_failed": {"raters": len(rest), **scores(rest, systems, list(key["sentences"]), seed, samples)},
+        **scores(everyone, systems, list(key["sentences"]), key["reference"], seed, samples),
+        "without_failed": {"raters": len(rest), **scores(rest, systems, list(key["sentences"]), key["reference"], seed, samples)},
         "raters": raters_of(everyone, len(key["raters"])),
         "attention": attention,
         "consistency": consistency(everyone),
@@ -62,8 +62,11 @@ def summarise(kit: Path, files: list[Path], seed: int = 0, samples: int = SAMPLE
     }
 
 
-def scores(raters: list[Ratings], systems: list[str], sentences: list[str], seed: int, samples: int) -> dict:
-    """Raters -> "scales" and "agreement", as ``summarise`` says. The draws are those of ``seed``, the same for all systems and scales."""
+def scores(raters: list[Ratings], systems: list[str], sentences: list[str], reference: str | None, seed: int, samples: int) -> dict:
+    """Raters -> "scales" and "agreement", as ``summarise`` says. The draws are those of ``seed``, the same for all systems and scales.
+
+    kind of a row of "scales": "ceiling" of the references, else "system".
+    """
     rng, place = np.random.default_rng(seed), {name: n for n, name in enumerate(sentences)}
     draws = [rng.multinomial(n, np.full(n, 1 / n), samples).astype(float) if n else np.zeros((samples, 0)) for n in (len(raters), len(sentences))]
     scales, agreement = [], []
@@ -79,7 +82,8 @@ def scores(raters: list[Ratings], systems: list[str], sentences: list[str], seed
                         units.setdefault((system, answer.item.sentence), []).append(value)
             if count.sum():
                 low, high = mean_interval(total, count, *draws)
-                scales.append({"scale": scale, "system": system, "mean": float(total.sum() / count.sum()), "low": low, "high": high,
+                kind = "ceiling" if system == reference else "system"
+                scales.append({"scale": scale, "system": system, "kind": kind, "mean": float(total.sum() / count.sum()), "low": low, "high": high,
                                "ratings": int(count.sum()), "raters": int((count.sum(1) > 0).sum()), "sentences": int((count.sum(0) > 0).sum())})
         counts = counts_of([values for values in units.values() if len(values) > 1], POINTS)
         weights = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), samples) if len(counts) else np.zeros((samples, 0))
