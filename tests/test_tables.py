@@ -72,7 +72,8 @@ def results(tmp_path):
     chains = [CHAIN | {"chain": chain, "given": given, "seed": seed, "bleu4": bleu4 + seed}
               for chain, bleu4 in (("hierarchy", 20.0), ("cascade", 2.0)) for seed in (1, 2)
               for given in ("nothing", "glosses", "choice", "poses") if (chain, given) != ("cascade", "choice")]
-    loss = [{"chain": "hierarchy", "stage": stage, "measure": "bleu4", "mean": 2.0, "std": 0.5, "seeds": 2} for stage in ("understanding", "choice")]
+    loss = [{"chain": "hierarchy", "stage": stage, "measure": "bleu4", "mean": mean, "std": 0.5, "seeds": 2}
+            for stage, mean in (("understanding", 2.0), ("choice", -1.5))]
     goal = {"measure": "BLEU-4 of the text", "hierarchy": 21.5, "cascade": 3.5, "ratio": 6.14, "interval": [4.0, 9.0], "wanted": 1.486}
     write(folder / "end_to_end/attribution.json", {"rows": chains, "loss": loss, "goal": goal, "seeds": [1, 2], "settings": {}})
     joint = [{"size": "nano", "system": system, "seed": seed, "clips": 6, "ssim": ssim + seed / 100, "hand_ssim": 0.5, "psnr": 20.0,
@@ -190,7 +191,9 @@ def test_the_chains_hold_the_files_numbers(results):
     assert [row.name for row in rows] == [end_to_end.GIVEN[given][0] for given in ("nothing", "glosses", "choice", "poses")]
     assert rows[0].cells["bleu4"] == Cell(21.5, stdev([21.0, 22.0])) and rows[0].seeds == 2 and rows[-1].kind == "ceiling"
     assert len(table.groups[end_to_end.CHAINS["cascade"]]) == 3
-    assert found(end_to_end.loss(results), "BLEU-4").cells == {"understanding": Cell(2.0, 0.5), "choice": Cell(2.0, 0.5)}
+    loss = end_to_end.loss(results)
+    assert found(loss, "BLEU-4").cells == {"understanding": Cell(2.0, 0.5), "choice": Cell(-1.5, 0.5)}
+    assert "hierarchy, choice: BLEU-4 is better by 1.5 without the truth than with it" in loss.notes
     goal = end_to_end.goal(results)
     assert written(goal, "ours")["ratio ↑"] == ("6.140 [4.000, 9.000]", False) and any("wanted 1.486 or more: reached" in note for note in goal.notes)
     noise = end_to_end.corruption(results).groups[end_to_end.CHAINS["hierarchy"]]

@@ -12,6 +12,10 @@ from signer_lib.comparison.chains import GIVEN
 from signer_lib.errors import SignerError
 
 MAKE = {"attribution": "loss", "corruption": "settings"}        # study -> what else its file holds
+NAMES = {  # a measure in a sentence
+    "gloss_wer": "glosses' WER", "bleu4": "BLEU-4", "wer": "WER", "hand_error": "the hands' error", "dtw_mje": "DTW-MJE", "rhythm_error": "rhythm",
+    "bleu4_seen": "BLEU-4 of frames", "wer_seen": "WER of frames", "hand_ssim": "hand SSIM", "ssim": "SSIM",
+}
 KEYS = "chain", "given", "stage", "noise", "level", "seed", "count", "video_count"
 
 
@@ -52,8 +56,8 @@ def losses(result: dict, measure: str = "bleu4") -> dict[str, dict[str, tuple[fl
 
 def remarks(result: dict) -> list[str]:
     """What must be said beside the losses: where a stage costs less than nothing, as the truth comes out worse than what stands in for it."""
-    return [f"{row['chain']}, {row['stage']}: {COLUMNS[row['measure']][0]} is better by {-row['mean']:.3g} without the truth than with it"
-            for row in result["loss"] if row["mean"] < 0 and row["measure"] in COLUMNS]
+    return [f"{row['chain']}, {row['stage']}: {NAMES[row['measure']]} is better by {-row['mean']:.3g} without the truth than with it"
+            for row in result["loss"] if row["mean"] < 0 and row["measure"] in NAMES]
 
 
 def curves(result: dict, measure: str = "bleu4") -> dict[tuple[str, str, str], list[tuple[float, float, float | None]]]:

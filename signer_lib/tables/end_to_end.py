@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
 
+from signer_lib.comparison.attribution_report import remarks
 from signer_lib.metrics.table import DOWN, MEANINGLESS, UP
 from signer_lib.tables.model import Cell, Column, Row, Table, over_seeds, read, sources
 from signer_lib.tables.published import published
@@ -79,7 +80,7 @@ def loss(results: Path) -> Table:
     columns = {stage: Column(title, MEANINGLESS, "{:+.3f}") for stage, title in STAGES.items()}
     note = ("how much better the measure gets when the truth stands in the place of the stage, in its own units: above 0 the stage costs something, "
             "below 0 the truth comes out worse than what stands in for it")
-    return Table("measure", columns, groups, [note], sources(results, FILES["attribution"]))
+    return Table("measure", columns, groups, [note, *remarks(result)], sources(results, FILES["attribution"]))
 
 
 def goal(results: Path) -> Table:
