@@ -42,7 +42,8 @@ from signer_lib.render.video import write_video
 from test_moe_training import awake, in_double
 from trainings import log_of
 
-TINY = ["frames=4", "crop=16", "scales=[1, 2]", "steps=4", "batch_size=3", "warmup_steps=1", "dev_frames=3", "score_steps=2", "log_steps=1"]
+TINY = ["weight_renderer=1.0", "learning_rate=0.0003", "frames=4", "crop=16", "scales=[1, 2]", "steps=4", "batch_size=3", "warmup_steps=1",
+        "dev_frames=3", "score_steps=2", "log_steps=1"]
 FIRST, SHOWN = 12, 9                        # of the clips
 
 
