@@ -84,7 +84,8 @@ class Training(Loop):
         bytes_of = lambda folder: hashlib.sha256((Path(folder) / "model.safetensors").read_bytes()).hexdigest()[:16]
         self.settings = asdict(config) | {"size": size, "seed": seed, "minutes": minutes, "experts": Path(experts).name,
                                           "experts_sha256": bytes_of(experts), "renderer": Path(renderer).name, "data": data and Path(data).name,
-                                          "performances": Path(performances).name, "sentences": len(self.train),
+                                          "performances": Path(performances).name, "slul": Path(slul).name if slul else "slul-nano",
+                                          "sentences": len(self.train),
                                           "sentences_with_clips": sum(s.clip is not None for s in self.train)}
         self._resume()
 
