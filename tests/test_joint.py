@@ -343,8 +343,9 @@ def test_what_cannot_be_compared_is_told(whole, experts, tmp_path):
         told(whole.out, "joint", whole.out)
     with pytest.raises(SignerError, match="is no joint fine-tuning"):
         told(CHECKPOINTS / "slp-moe-nano", "joint", experts)
-    with pytest.raises(SignerError, match="is not a checkpoint"):
-        told(tmp_path, "joint", experts)
+    for folder, begun in ((tmp_path, experts), (whole.out, tmp_path)):
+        with pytest.raises(SignerError, match="is not a checkpoint"):
+            told(folder, "joint", begun)
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------------
