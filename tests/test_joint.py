@@ -42,7 +42,8 @@ from signer_lib.render.video import write_video
 from test_moe_training import awake, in_double
 from trainings import log_of
 
-TINY = ["frames=4", "crop=16", "scales=[1, 2]", "steps=4", "batch_size=3", "warmup_steps=1", "dev_frames=3", "score_steps=2", "log_steps=1"]
+TINY = ["weight_renderer=1.0", "learning_rate=0.0003", "frames=4", "crop=16", "scales=[1, 2]", "steps=4", "batch_size=3", "warmup_steps=1",
+        "dev_frames=3", "score_steps=2", "log_steps=1"]
 FIRST, SHOWN = 12, 9                        # of the clips
 
 
@@ -342,8 +343,9 @@ def test_what_cannot_be_compared_is_told(whole, experts, tmp_path):
         told(whole.out, "joint", whole.out)
     with pytest.raises(SignerError, match="is no joint fine-tuning"):
         told(CHECKPOINTS / "slp-moe-nano", "joint", experts)
-    with pytest.raises(SignerError, match="is not a checkpoint"):
-        told(tmp_path, "joint", experts)
+    for folder, begun in ((tmp_path, experts), (whole.out, tmp_path)):
+        with pytest.raises(SignerError, match="is not a checkpoint"):
+            told(folder, "joint", begun)
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------------

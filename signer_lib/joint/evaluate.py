@@ -11,7 +11,6 @@ split as in use, with the experts' own time, read back by the judge. Written for
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shlex
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from signer_lib.experts.training import Objective
 from signer_lib.joint.coupling import dressed
 from signer_lib.joint.sentences import Clip, Sentence, open_clips, with_clips
 from signer_lib.joint.settings import PARTS
-from signer_lib.joint.training import weights_of
+from signer_lib.joint.training import fingerprint, weights_of
 from signer_lib.metrics.back_translation import BackTranslation
 from signer_lib.metrics.keypoints import KeypointDetector
 from signer_lib.metrics.pictures import keypoint_errors
@@ -69,6 +68,8 @@ class Bench:
         self.asked, self.judge = Asked(performances, "test"), BackTranslation.from_pretrained(judge)
         self.renderer, self.detector = RendererPipeline.from_folder(renderer), KeypointDetector.from_pretrained(detector)
         read = [(row, sentence) for row, sentence in zip(self.asked.truth, self.asked.sentences) if sentence.glosses == row.glosses]
+        if not read:
+            raise SignerError(f"SLUL reads none of the {len(self.asked.truth)} test sentences of {performances} as they are glossed")
         if data is None:
             found = self._own(with_clips(some(read, clips)), frames)
         else:
@@ -126,7 +127,7 @@ def told(folder: Path, system: str, start: Path) -> dict:
         raise SignerError(f"{folder} is no joint fine-tuning: stable-signer train joint makes one")
     if (settings["weight_renderer"] > 0) != (system == "joint"):
         raise SignerError(f"{folder} was trained with weight_renderer {settings['weight_renderer']}, so it is no {system}")
-    if settings["experts_sha256"] != hashlib.sha256((Path(start) / "model.safetensors").read_bytes()).hexdigest()[:16]:
+    if settings["experts_sha256"] != fingerprint(start):
         raise SignerError(f"{folder} was not fine-tuned from {start}: name the experts that it began with by --frozen")
     return {name: settings[name] for name in ("size", "seed", "steps", "weight_renderer")}
 

@@ -81,10 +81,10 @@ class Training(Loop):
         self.optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0)
         self.seen_of_dev = self._look(self.dev, config.dev_frames, 0, config.edge_last)
         self.begin(config.steps, math.inf)
-        bytes_of = lambda folder: hashlib.sha256((Path(folder) / "model.safetensors").read_bytes()).hexdigest()[:16]
         self.settings = asdict(config) | {"size": size, "seed": seed, "minutes": minutes, "experts": Path(experts).name,
-                                          "experts_sha256": bytes_of(experts), "renderer": Path(renderer).name, "data": data and Path(data).name,
-                                          "performances": Path(performances).name, "sentences": len(self.train),
+                                          "experts_sha256": fingerprint(experts), "renderer": Path(renderer).name, "data": data and Path(data).name,
+                                          "performances": Path(performances).name, "slul": Path(slul).name if slul else "slul-nano",
+                                          "sentences": len(self.train),
                                           "sentences_with_clips": sum(s.clip is not None for s in self.train)}
         self._resume()
 
@@ -183,6 +183,14 @@ class Training(Loop):
     @property
     def trained(self) -> tuple[nn.Module, SLPMoE]:
         return self.model, self.model
+
+
+def fingerprint(experts: Path | str) -> str:
+    """Sixteen letters that tell one folder's weights from another's. Raises ``SignerError`` if it holds none."""
+    path = Path(experts) / "model.safetensors"
+    if not path.is_file():
+        raise SignerError(f"{experts} is not a checkpoint: it has no {path.name}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def weights_of(model: SLPMoE, part: str) -> list[Tensor]:
