@@ -36,9 +36,9 @@ ARROWS = {  # a package -> what of ours it may import
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "rating": {"render", "files", "progress"},
-    "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "files", "results"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
+    "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
 }
 
 

@@ -151,12 +151,13 @@ def test_errors_that_travel_have_a_row_for_each_stage(results):
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
-def test_two_runs_give_the_same_bytes_and_each_carries_its_hash(results, tmp_path):
+def test_two_runs_give_the_same_bytes_and_each_carries_its_hash(results, tmp_path, monkeypatch):
+    monkeypatch.setattr("signer_lib.paper.sources.commit", lambda: "def5678")
     (one, skipped), (two, _) = (make_figures(tmp_path / name, ["fig4", "fig1"], results, captions=True) for name in "ab")
     assert not skipped and [path.name for path in one] == ["fig4.pdf", "fig4.png", "fig1.pdf", "fig1.png", "captions.md"]
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two))
     stamp = make("fig4", Sources(results)).stamp
-    assert re.search(r"results/end_to_end/learning.json \(commit abc1234\); sha256 [0-9a-f]{12}; code at commit", stamp)
+    assert re.search(r"results/end_to_end/learning.json \(commit abc1234\); sha256 [0-9a-f]{12}; code at commit def5678$", stamp)
     assert Image.open(tmp_path / "a" / "fig4.png").info["Description"] == stamp
     assert re.search(r"sha256 ([0-9a-f]{12})", stamp)[1].encode() in (tmp_path / "a" / "fig4.pdf").read_bytes()
     assert stamp in (tmp_path / "a" / "captions.md").read_text() and "## Fig. 4" in (tmp_path / "a" / "captions.md").read_text()

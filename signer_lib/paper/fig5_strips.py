@@ -17,8 +17,9 @@ from signer_lib.paper.fig3_slp_moe import ARMS
 from signer_lib.paper.sources import Sources
 
 if TYPE_CHECKING:
-    from signer_lib.pipeline import Signing, StableSignerPipeline
+    from signer_lib.pipeline import StableSignerPipeline
     from signer_lib.pose import PoseSequence
+    from signer_lib.signing import Signing
 
 CAPTION = ("Held-out sentences, from the text alone: (a) the simplified target, the prior's candidate that counts most for each sign; (b) the "
            "poses that SLP-MoE makes; (c) the rendered frames; below them the reference, the studio's frames of a performance of the same sentence, "
@@ -102,8 +103,8 @@ def rendered_part(pipeline: StableSignerPipeline, signing: Signing, start: int, 
 
     states, contexts, spans = signing.meaning
     part = PoseSequence(signing.poses.xyz[start:stop], signing.poses.fps)
-    shown = pipeline.renderer.frames(part, pipeline.renderer.pipeline.config.size, (states, contexts, spans - start), signing.seed,
-                                     style=clip["style"], signer=clip["signer"])
+    size = pipeline.renderer.pipeline.config.size
+    shown = pipeline.frames(part, size, (states, contexts, spans - start), signing.seed, style=clip["style"], signer=clip["signer"])
     return np.stack(list(shown))
 
 
