@@ -122,6 +122,7 @@ SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/back-translation-nano/model.safetensors": "git checkout -- data, or train it: see README",
+    "data/checkpoints/back-translation-seen/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/renderer-base/unet/diffusion_pytorch_model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/keypoints/model.safetensors": "git checkout -- data, or train it: see README",
     "data/lexicon/handshapes.yaml": "git checkout -- data",
