@@ -146,7 +146,7 @@ def test_without_real_data_that_is_said(places, monkeypatch):
 
 def test_a_failed_entry_is_begun_anew_without_what_it_left(places):
     fill = "import os, sys; os.makedirs(sys.argv[1]); sys.exit(0 if os.path.exists(sys.argv[2]) else 1)"
-    entry = Entry("half", ("-c", fill, "{work}/half", "{out}/go"), fresh=("half",))
+    entry = Entry("half", ("-c", fill, "{work}/half", "{out}/go"), fresh=("{work}/half",))
     assert Remaking([entry], **places).run()["half"].how == "failed" and (places["work"] / "half").is_dir()
     (places["out"] / "go").touch()
     assert Remaking([entry], **places).run()["half"].how == "remade"

@@ -17,7 +17,7 @@ class Entry:
 
     command  what follows ``python``.                      files   patterns of what it leaves under results/; none: only others need it
     needs    entries that come first.                      data    files of $SIGNER_DATA that it needs
-    modules  what has to be installed besides the core.    fresh   folders under {work} that must not be there half-made
+    modules  what has to be installed besides the core.    fresh   folders that must not be there half-made
     minutes  of one core, about.                           key     the figure told beside the committed one: "rows/renderer/ssim"
     """
 
@@ -68,23 +68,25 @@ def study(data: str, judge: str, folder: str, systems: str, settings: str = "") 
 
 def data_and_models() -> list[Entry]:
     return [
-        Entry("performances", words(f"-m signer_lib.performances rules --out {RULES} --share {SHARE}"), fresh=("rules",), minutes=2.2),
+        Entry("performances", words(f"-m signer_lib.performances rules --out {RULES} --share {SHARE}"), fresh=(RULES,), minutes=2.2),
         Entry("recorded performances",
               words(f"-m signer_lib.performances recordings --data {{data}} --rules {RULES} --out {RECORDINGS} --share {SHARE}"),
-              needs=("performances",), data=(ASL_APP, WLASL), fresh=("recordings",), minutes=2.5),
+              needs=("performances",), data=(ASL_APP, WLASL), fresh=(RECORDINGS,), minutes=2.5),
         Entry("judge of recordings", words(f"-m signer_lib train back-translation --data {RECORDINGS}/judge --minutes 1 "
                                            "--out {out}/slp_moe/judge_of_recordings"),
-              ("slp_moe/judge_of_recordings/*",), ("recorded performances",), minutes=2, key="train_minutes"),
+              ("slp_moe/judge_of_recordings/*",), ("recorded performances",), fresh=("{out}/slp_moe/judge_of_recordings",), minutes=2,
+              key="train_minutes"),
         Entry("judge of frames",
               words(f"-m signer_lib train back-translation --data {RULES}/judge --size seen --minutes 1 --out {{work}}/judge-seen"),
-              needs=("performances",), minutes=1.5),
-        Entry("clips", words(f"-m signer_lib.performances.filmed --data {RULES} --out {{work}}/clips --clips 48 4 3 2 --frames 3 --test-frames 8"),
-              needs=("performances",), modules=("vtkmodules",), fresh=("clips",), minutes=2),
+              needs=("performances",), fresh=("{work}/judge-seen",), minutes=1.5),
+        Entry("clips", words(f"-m signer_lib.performances.filmed --data {RULES} --out {{work}}/clips --clips 32 4 3 2 --frames 8 --test-frames 8"),
+              needs=("performances",), modules=("vtkmodules",), fresh=("{work}/clips",), minutes=2),
         Entry("renderer", words("-m signer_lib train renderer --data {work}/clips --size nano --minutes 1 --out {work}/renderer-nano"),
-              needs=("clips",), minutes=1.5),
+              needs=("clips",), fresh=("{work}/renderer-nano",), minutes=1.5),
         *(Entry(f"joint fine-tuning, {name}", words(f"-m signer_lib train joint --performances {RULES} --experts {FULL} --set steps=6 "
                                                     f"--set warmup_steps=2 --set dev_frames=4{more} --out {{work}}/joint/{name}"),
-                needs=("poses, variants 1",), minutes=1.2) for name, more in (("joint-1", ""), ("control-1", " --set weight_renderer=0"))),
+                needs=("poses, variants 1",),
+                fresh=(f"{{work}}/joint/{name}",), minutes=1.2) for name, more in (("joint-1", ""), ("control-1", " --set weight_renderer=0"))),
     ]
 
 

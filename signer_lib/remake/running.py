@@ -47,13 +47,12 @@ class Remaking:
 
     def command(self, entry: Entry) -> list[str]:
         """What follows ``python``, with all paths."""
-        places = {"{out}": self.out.resolve(), "{work}": self.work.resolve(), "{data}": self.data, "{root}": ROOT}
-        told = []
-        for word in entry.command:
-            for name, place in places.items():
-                word = word.replace(name, str(place))
-            told.append(word)
-        return told
+        return [self.placed(word) for word in entry.command]
+
+    def placed(self, word: str) -> str:
+        for name, place in (("{out}", self.out.resolve()), ("{work}", self.work.resolve()), ("{data}", self.data), ("{root}", ROOT)):
+            word = word.replace(name, str(place))
+        return word
 
     def missing(self, entry: Entry, outcomes: dict[str, Outcome]) -> str:
         """Why the entry cannot be made; "" if it can."""
@@ -96,7 +95,7 @@ class Remaking:
         if note.is_file() and (told := json.loads(note.read_text(encoding="utf-8")))["command"] == command:
             return Outcome("kept", told["minutes"])
         for folder in entry.fresh:
-            shutil.rmtree(self.work / folder, ignore_errors=True)
+            shutil.rmtree(self.placed(folder), ignore_errors=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         start = time.monotonic()
