@@ -117,8 +117,8 @@ def reading_scores(found: list[Reading], texts: list[str], glosses: list[list[st
     """``BackTranslation.scores`` of what was read already; the signature leaves out who read it."""
     text = text_scores([reading.text for reading in found], [normal_text(text) for text in texts])
     gloss = text_scores([" ".join(reading.glosses) for reading in found], [" ".join(units) for units in glosses])
-    kept = {name: text[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge", "chrf", "count", "signature")}
-    return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"]}
+    kept = {name: text[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge", "chrf")}
+    return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"], "count": text["count"], "signature": text["signature"]}
 
 
 def settings_of(size: Size, fps: float, skeleton: str, poses: list[np.ndarray], max_pieces: int) -> dict:
