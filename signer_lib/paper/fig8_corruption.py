@@ -52,10 +52,10 @@ def draw(data: Mapping, measure: str = "bleu4") -> Figure:
             axis.tick_params(labelsize=7)
             axis.tick_params(labelleft=axis is row[0])
             axis.grid(color=SHADE)
-            axis.set_ylim(bottom=0)
         row[0].set_ylabel(f"{STAGES[stage]}\nBLEU-4", fontsize=8.5)
         for axis in row[len(noises):]:
             axis.set_axis_off()
+    axes[0][0].set_ylim(bottom=0)                           # all share it, so only now is the greatest value known
     lines = [axes[0][0].plot([], [], color=CYCLE[k], linestyle=DASHES[k], marker=MARKERS[k], markersize=4, label=name)[0]
              for k, name in enumerate(CHAINS.values())]
     figure.legend(handles=lines, ncols=2, loc="outside upper center", frameon=False, fontsize=9)
