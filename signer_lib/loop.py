@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
@@ -26,6 +27,17 @@ def precision(asked: str) -> str:
     gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     fast = gpu or torch.cpu.get_capabilities().get("amx_bf16", False)
     return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
+
+
+def accelerator(asked: str = "fp32", **more) -> Accelerator:
+    """An accelerator in the precision that is asked for, also where a training before it in this process had another; accelerate would refuse.
+
+    asked  "fp32", "bf16" or "auto", see ``precision``.    more  what ``Accelerator`` takes besides.
+    """
+    wanted = precision(asked)
+    if is_initialized() and AcceleratorState().mixed_precision != wanted:
+        AcceleratorState._reset_state()                     # of the precision alone: which processes there are stays known
+    return Accelerator(mixed_precision=wanted, **more)
 
 
 def learning_rate(config, step: int, steps: int) -> float:

@@ -30,7 +30,7 @@ from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import MASK, SLOTS, Encoded, SignTokenizer
 from signer_lib.language.training import SlulConfig, Training, new_slul
-from signer_lib.loop import STATE, learning_rate
+from signer_lib.loop import STATE, accelerator, learning_rate
 from signer_lib.results import read_results
 from trainings import kill_at, log_of, on_two_processes, write_preset
 
@@ -633,3 +633,8 @@ def test_a_spelled_word_that_the_text_does_not_hold_is_left_out_of_the_labels():
     pairs = [("My name is Zoë.", "POSS-1 NAME fs-Zoë fs-NOBODY"), ("I am Sam.", "IX-1 fs-SAM")]
     slul = new_slul(tiny(), Corpus("two", "en-ase", lambda _: pairs))
     assert Batches(slul, pairs, [], tiny(), 0).glosses == ["POSS-1 NAME fs-ZOE", "IX-1 fs-SAM"]
+
+
+def test_trainings_of_two_precisions_follow_each_other_in_one_process():
+    found = [accelerator(asked).mixed_precision for asked in ("fp32", "bf16", "fp32", "fp32")]
+    assert found == ["no", "bf16", "no", "no"]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -24,7 +23,7 @@ from signer_lib.bucketing import bucketed
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.loop import Loop, learning_rate
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.metrics.poses import dtw_mje, duration_ratio, total_distance_ratio
 from signer_lib.performances.folder import Performed, read_split
 from signer_lib.pose import SIGNER70
@@ -146,7 +145,7 @@ class Training(Loop):
         for split, rows in (("train", train), ("dev", self.dev)):
             if not rows:
                 raise SignerError(f"{data} has no sentences in its {split} split: add some")
-        self.accelerator = Accelerator()
+        self.accelerator = accelerator()
         set_seed(seed)
         self.model = new_regression(config, train)
         if self.accelerator.is_main_process:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from torch import Tensor, nn
 
@@ -29,7 +28,7 @@ from signer_lib.experts.offers import Offers
 from signer_lib.experts.transitions import Transition
 from signer_lib.files import filling
 from signer_lib.language.slul import SLUL, load_slul
-from signer_lib.loop import Loop, learning_rate
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.performances.folder import Performed, read_split
 from signer_lib.pose.directions import from_directions
 from signer_lib.prior.database import Prior
@@ -111,7 +110,7 @@ class Training(Loop):
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
         # on the CPU, where the tables of indices are made; what an ablation leaves out has no gradient
-        self.accelerator = Accelerator(device_placement=False, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+        self.accelerator = accelerator(device_placement=False, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
         performed = {split: self.read(split) for split in ("train", "dev")}
         if self.accelerator.is_main_process:
             with filling(self.out):                 # an unwritable folder is told now

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
@@ -31,7 +30,7 @@ from signer_lib.joint.coupling import Coupling, Moment, dressed, moments
 from signer_lib.joint.sentences import Sentence, open_clips, with_clips
 from signer_lib.joint.settings import PARTS, JointConfig
 from signer_lib.language.slul import load_slul
-from signer_lib.loop import Loop, learning_rate
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.performances.filmed import read_right
 from signer_lib.prior.database import Prior
 from signer_lib.render.renderer.batches import Batch as Look
@@ -55,7 +54,7 @@ class Training(Loop):
         self.config, self.out, self.seed, self.minutes = config, Path(out), seed, minutes
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        self.accelerator = Accelerator(device_placement=False)
+        self.accelerator = accelerator(device_placement=False)
         if self.accelerator.num_processes > 1:
             raise SignerError("the joint fine-tuning runs in one process: start it without accelerate launch")
         self.model = SLPMoE.from_pretrained(experts)

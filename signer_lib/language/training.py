@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from transformers import Adafactor, T5Config
@@ -26,7 +25,7 @@ from signer_lib.language.losses import inverse_document_frequency
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import SLOTS, SPELLED, SignTokenizer
-from signer_lib.loop import Loop, learning_rate, precision
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.metrics.text import text_scores
 
 
@@ -115,7 +114,7 @@ class Training(Loop):
                 raise SignerError(f"the corpus {corpus.name} has no sentences in its {split} split: add some")
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        self.accelerator = Accelerator(mixed_precision=precision(config.precision))
+        self.accelerator = accelerator(config.precision)
         set_seed(seed)
         self.slul = new_slul(config, corpus, base)
         if self.accelerator.is_main_process:

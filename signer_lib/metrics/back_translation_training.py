@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, ctc_loss
@@ -20,7 +19,7 @@ from torch.nn.functional import cross_entropy, ctc_loss
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.loop import Loop, learning_rate, precision
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.metrics.back_translation import BLANK, BackTranslation, settings_of
 from signer_lib.metrics.back_translation_batching import Batch, Batches
 from signer_lib.metrics.back_translation_seen import Detection
@@ -137,7 +136,7 @@ class Training(Loop):
                               f"or frame rates ({train.fps}, {self.dev.fps}); make them alike")
         if config.detector and train.skeleton != SIGNER70.name:
             raise SignerError(f"{data}: a detector's errors are known for {SIGNER70.name}, not for {train.skeleton}: leave out detector")
-        self.accelerator = Accelerator(mixed_precision=precision(config.precision))
+        self.accelerator = accelerator(config.precision)
         set_seed(seed)
         self.model = new_back_translation(config, train)
         if self.accelerator.is_main_process:

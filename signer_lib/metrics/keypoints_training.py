@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,7 +16,7 @@ from torch.nn import functional as F
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.loop import Loop, learning_rate, precision
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.metrics.keypoints import BATCH, KeypointDetector
 from signer_lib.metrics.keypoints_batching import Batch, Batches, Shown
 from signer_lib.metrics.keypoints_net import WHOLE, Maps, places
@@ -96,7 +95,7 @@ class Training(Loop):
         self.config, self.out, self.seed, self.minutes, self.dev = config, Path(out), seed, minutes, dev
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        self.accelerator = Accelerator(mixed_precision=precision(config.precision))
+        self.accelerator = accelerator(config.precision)
         if config.batch_size % self.accelerator.num_processes:
             raise SignerError(f"a batch of {config.batch_size} cannot be shared by {self.accelerator.num_processes} processes: "
                               "set batch_size to a multiple")

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import is_tensorboard_available, set_seed
 from PIL import Image
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling, whole_file
-from signer_lib.loop import Loop, learning_rate, precision
+from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.render.control import picture_of
 from signer_lib.render.renderer.batches import Batch, Batches
 from signer_lib.render.renderer.packing import Packed
@@ -66,7 +65,7 @@ class Stage(Loop):
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
         tracker = "tensorboard" if is_tensorboard_available() else None
-        self.accelerator = Accelerator(mixed_precision=precision(config.precision), log_with=tracker, project_dir=self.out)
+        self.accelerator = accelerator(config.precision, log_with=tracker, project_dir=self.out)
         set_seed(seed)
         if self.accelerator.is_main_process:
             with filling(self.out):         # an unwritable folder is told now
