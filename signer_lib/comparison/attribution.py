@@ -25,7 +25,7 @@ from signer_lib.assets import CHECKPOINTS, RENDERER
 from signer_lib.baselines.regression import Regression
 from signer_lib.checkpoint import load_json
 from signer_lib.comparison.chains import CASCADE, GIVEN, HIERARCHY, Cascade, Chain, Hierarchy
-from signer_lib.comparison.stage_scores import StageScores
+from signer_lib.comparison.stage_scores import SEEN, StageScores
 from signer_lib.comparison.systems import Asked
 from signer_lib.errors import SignerError, run
 from signer_lib.experts.model import SLPMoE
@@ -54,8 +54,11 @@ def losses(rows: list[dict]) -> list[dict]:
         given = [name for name in (*GIVEN, FRAMES) if any(name == one for one, _ in own)]
         for before, after in zip(given, given[1:]):
             for measure, sign in BETTER.items():
+                if after == FRAMES and measure not in SEEN:                     # the poses are the same: there is nothing that rendering could cost
+                    continue
                 pairs = [(own[before, seed][measure], row[measure]) for (name, seed), row in own.items() if name == after and (before, seed) in own]
                 gains = [sign * (b - a) for a, b in pairs if a is not None and b is not None]
+                gains = gains[:1] if after == FRAMES else gains                 # the truth's poses and frames are the same for every seed
                 if gains:
                     found.append({"chain": chain, "stage": STAGES[before, after], "measure": measure, "mean": float(np.mean(gains)),
                                   "std": float(np.std(gains, ddof=1)) if len(gains) > 1 else None, "seeds": len(gains)})

@@ -61,7 +61,7 @@ def _panel(axis: Axes, rows: Sequence[Mapping], label: str, form: str) -> None:
                  error_kw={"linewidth": 0.9})
         for x, mean, spread in zip(at, means, spreads):
             axis.annotate(form.format(mean), (x, mean + spread if mean >= 0 else mean - spread), xytext=(0, 3 if mean >= 0 else -3),
-                          textcoords="offset points", ha="center", va="bottom" if mean >= 0 else "top", fontsize=6.3)
+                          textcoords="offset points", ha="center", va="bottom" if mean >= 0 else "top", fontsize=5.6)
     low, high = axis.get_ylim()
     axis.set_ylim(low - 0.06 * (high - low) * (low < 0), high + 0.12 * (high - low))
     axis.set_xticks(range(len(STAGES)), STAGES.values(), fontsize=8)

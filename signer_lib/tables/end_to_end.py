@@ -40,8 +40,8 @@ def load(results: Path, name: str) -> dict:
 
 
 def measured(runs: Sequence[Mapping]) -> dict[str, Cell | None]:
-    """Rows of a file that differ in their seed alone -> a cell a measure."""
-    return {measure: over_seeds([run.get(measure) for run in runs]) for measure in MEASURES}
+    """Rows of a file that differ in their seed alone -> a cell a measure, over the seeds that have it: frames may be of fewer than poses."""
+    return {measure: over_seeds([run[measure] for run in runs if run.get(measure) is not None]) for measure in MEASURES}
 
 
 def seeds_of(runs: Sequence[Mapping]) -> int:
@@ -59,11 +59,14 @@ def attribution(results: Path) -> Table:
         rows = []
         for given, (title, kind) in GIVEN.items():
             if runs := [row for row in result["rows"] if (row["chain"], row["given"]) == (chain, given)]:
+                runs = runs[:1] if kind == "ceiling" else runs                            # the truth is the same for every seed
                 rows.append(Row(title, kind, measured(runs), seeds_of(runs)))
         groups[CHAINS.get(chain, chain)] = rows
+    filmed = {row["seed"] for row in result["rows"] if row["given"] == "nothing" and row["video_count"]}
     count = result["rows"][0]["count"]
     films = {row["video_count"] for row in result["rows"] if row.get("video_count")}
-    notes = [f"{count} sentences" + (f", {max(films)} of them as video" if films else ""), UNITS]
+    video = f", {max(films)} of them as video by the models of {len(filmed)} seed{'s' * (len(filmed) != 1)}" if films else ""
+    notes = [f"{count} sentences{video}", UNITS]
     return Table("given", MEASURES, groups, notes, sources(results, FILES["attribution"]))
 
 
