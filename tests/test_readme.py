@@ -14,7 +14,7 @@ from signer_lib.language.corpora import read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.prior.phonology import load_signs
 from signer_lib.results import read_results
-from signer_lib.tables import ablation, production, text_understanding, video
+from signer_lib.tables import ablation, efficiency, end_to_end, production, text_understanding, video
 from signer_lib.tables.markdown import grid
 
 AT_PACE = "rule at the batch's pace"
@@ -63,6 +63,25 @@ def test_the_numbers_of_the_prior_come_from_results():
     assert f"is {median['rule']:.0f} ms off" in README and f"{median[AT_PACE]:.0f} ms once" in README
     assert f"{result['scale']['cold']['median_ms']:.1f} ms in the median, {result['scale']['memory_peak_mb']:.0f} MB" in README
     assert all("+" not in one["commit"] for one in result.values()), "made with changes that no commit holds"
+
+
+def test_the_numbers_of_the_whole_way_come_from_results():
+    for table in (end_to_end.attribution(RESULTS), efficiency.PARTS["How soon it learns: poses, DTW-MJE"](RESULTS)):
+        assert grid(table) in README
+    found = {path.stem: json.loads(path.read_text()) for path in (RESULTS / "end_to_end").glob("*.json")}
+    assert all("+" not in one["commit"] for one in found.values()), "made with changes that no commit holds"
+    goal = found["attribution"]["goal"]
+    assert goal["measure"] == "bleu4_seen" and f"{goal['hierarchy']:.1f} to {goal['cascade']:.1f}" in README and goal["ratio"] > goal["wanted"]
+    ours = {row["given"]: row for row in found["attribution"]["rows"] if row["chain"] == "hierarchy" and row["seed"] == 1}
+    for measure in ("wer", "wer_seen"):
+        assert f"from {ours['nothing'][measure]:.1f} to {ours['glosses'][measure]:.1f} %" in README
+    cost = {row["stage"]: row["mean"] for row in found["attribution"]["loss"] if row["measure"] == "hand_error" and row["chain"] == "hierarchy"}
+    assert f"of {ours['nothing']['hand_error']:.3f}, understanding is {cost['understanding']:.3f} and choice {cost['choice']:.3f}" in README
+    noise = {(row["stage"], row["noise"], row["level"]): f"{row['bleu4']:.1f}" for row in found["corruption"]["rows"] if row["chain"] == "hierarchy"}
+    said = README[README.index("**Noise put in at one stage**"):README.index("## How soon does it learn?")]
+    for one in (("text", "drop", 0), ("text", "drop", 0.4), ("glosses", "substituted", 0.4), ("choice", "wrong_candidate", 1), ("poses", "jitter", 0.1),
+                ("glosses", "swapped", 0.4)):
+        assert noise[one] in said, one
 
 
 def test_counts():
