@@ -52,8 +52,8 @@ DEV = {  # what was tried on dev of (b): folder -> variant, settings
     "temperature_8": ("full", 0.3, 2, " --set=temperature=8"), "uniform_gate": ("uniform_gate", 0.3, 2, ""),
     "weight_balance_005": ("full", 0.3, 2, " --set=weight_balance=0.05"), "weight_way_06": ("full", 0.6, 2, " --set=temperature=3"),
 }
-STRIP = ("import sys; from signer_lib.pipeline import *; save_fig(StableSignerPipeline.from_pretrained()"
-         "('Hello, my name is Sam. Where is the library?').plot_strip(), sys.argv[1])")
+STRIP = ("import sys; from signer_lib.figures.save import save_fig; from signer_lib.pipeline import StableSignerPipeline; "
+         "save_fig(StableSignerPipeline.from_pretrained()('Hello, my name is Sam. Where is the library?').plot_strip(), sys.argv[1])")
 
 
 def of_files(folder: str, systems: str) -> tuple[str, ...]:
