@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signer_lib.assets import CHECKPOINTS, RENDERER
+from signer_lib.comparison.systems import spread
 from signer_lib.errors import SignerError, run
 from signer_lib.metrics.back_translation import BackTranslation, Reading
 from signer_lib.metrics.keypoints import KeypointDetector
@@ -194,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
     performed = read_split(args.data, args.split)
-    rows = [performed[k] for k in np.unique(np.linspace(0, len(performed) - 1, max(args.clips, 1)).round().astype(int))]
+    rows = [performed[k] for k in spread(max(args.clips, 1), len(performed))]
     screens = [Screen(renderer, args.detector, args.judge, args.style, args.signer, steps=args.steps, every=every, work=args.work)
                for renderer in args.renderer for every in args.every]
     table = prove(screens, rows)

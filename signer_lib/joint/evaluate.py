@@ -23,7 +23,7 @@ from signer_lib.assets import CHECKPOINTS, RENDERER
 from signer_lib.checkpoint import load_json
 from signer_lib.comparison.renderer_scores import Truth
 from signer_lib.comparison.scoring import score
-from signer_lib.comparison.systems import Asked
+from signer_lib.comparison.systems import Asked, spread
 from signer_lib.errors import SignerError, run
 from signer_lib.experts.batching import collate, example
 from signer_lib.experts.model import SLPMoE
@@ -71,9 +71,10 @@ class Bench:
         if not read:
             raise SignerError(f"SLUL reads none of the {len(self.asked.truth)} test sentences of {performances} as they are glossed")
         if data is None:
-            found = self._own(with_clips(some(read, clips)), frames)
+            found = self._own(with_clips([read[k] for k in spread(clips, len(read))]), frames)
         else:
-            found = some([(s, s.clip) for s in with_clips(read, open_clips(data, "test", self.renderer.config.size)) if s.clip], clips)
+            filmed = [(s, s.clip) for s in with_clips(read, open_clips(data, "test", self.renderer.config.size)) if s.clip]
+            found = [filmed[k] for k in spread(clips, len(filmed))]
         self.shots = [Shot(sentence, clip, Truth(clip.frames, sentence.performed.poses.xyz[clip.start:clip.stop], self.detector))
                       for sentence, clip in found]
 
@@ -113,11 +114,6 @@ class Bench:
             pictures = self._render(sentence, empty, sentence.performed.poses.xyz)
             found.append((sentence, Clip(pictures, start, style, signer, signer)))
         return found
-
-
-def some(rows: list, count: int) -> list:
-    """At most ``count``, spread evenly."""
-    return [rows[k] for k in np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
 
 
 def told(folder: Path, system: str, start: Path) -> dict:
