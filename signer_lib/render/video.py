@@ -14,9 +14,10 @@ import numpy as np
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 
-# crf 18 is hard to tell from the source, 23 is x264's default; one thread, so that the same frames give the same bytes anywhere
-X264 = {"crf": "20", "preset": "medium", "threads": "1"}
-LOSSLESS = {"qp": "0", "preset": "medium", "threads": "1"}
+# the same frames give the same bytes anywhere: one thread, and no way of its own for each processor (x264's with AVX-512 does not even repeat itself)
+SAME = {"preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
+X264 = {"crf": "20", **SAME}                     # crf 18 is hard to tell from the source, 23 is x264's default
+LOSSLESS = {"qp": "0", **SAME}
 MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 
