@@ -35,7 +35,7 @@ ARROWS = {  # a package -> what of ours it may import
               "results"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
-    "exercises": {"pose", "prior", "language", "experts", "metrics", "render", "joint", "files"},
+    "exercises": {"pose", "prior", "language", "experts", "metrics", "render", "joint", "comparison", "rating", "files"},
     "rating": {"render", "files", "progress"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
