@@ -70,7 +70,7 @@ Scalar = Callable[[Tensor], Tensor]
 FINGER = SIGNER70.index("r_hand_index_tip")
 
 
-def brightness(tip: Tensor, size: int = 32, pixel: tuple[int, int] = (12, 9)) -> Tensor:
+def brightness(tip: Tensor, size: int = 32, pixel: tuple[int, int] = (11, 11)) -> Tensor:
     """How bright a pixel (row, column) of the right index finger's control image is, with the finger's tip at ``tip`` (3,), shoulder widths: ()"""
     joints = torch.full((len(SIGNER70), 3), torch.nan, dtype=tip.dtype)
     joints[SIGNER70.index("r_hand_index_dip")] = torch.tensor([-0.49, 0.25, 0.2], dtype=tip.dtype)

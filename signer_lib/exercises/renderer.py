@@ -80,7 +80,7 @@ TIMES = (5, 400, 998)
 def _library_x0(answer: str, prediction: Tensor, noisy: Tensor, share: Tensor) -> Tensor:
     known = scheduler(answer)
     known.alphas_cumprod = share[None]
-    return to_x0(known, prediction, noisy[None], torch.zeros(1, dtype=torch.long))[0]
+    return to_x0(known, prediction[None], noisy[None], torch.zeros(1, dtype=torch.long))[0]
 
 
 def _answers() -> dict[str, tuple[str, Tensor, Tensor, Tensor]]:
