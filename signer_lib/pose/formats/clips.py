@@ -50,7 +50,7 @@ def read_clips(path: str | Path, fps: float | None = None, aspect: float | None 
         yield clip._replace(name=clip.name if count[clip.name] == 1 else f"{clip.name}#{count[clip.name]}", gloss=clip.gloss or said.gloss,
                             text=clip.text or said.text, signer=clip.signer or said.signer)
     if not found:
-        raise SignerError(f"{path} holds no clips" + (f" of {language}" if language else "") + f"; give {KNOWN}")
+        raise SignerError(f"{path} holds no clips" + (f" of {language}" if language else f"; give {KNOWN}"))
 
 
 def kind_of(path: Path) -> str:

@@ -101,7 +101,7 @@ def _array(content: bytes) -> np.ndarray:
 
 
 def _clip(values: np.ndarray, source: str, fps: float | None, aspect: float) -> PoseSequence:
-    numeric = values.dtype.kind == "f" and len(values)
+    numeric = values.dtype.kind == "f" and values.ndim > 1 and len(values)
     if numeric and values.shape[1:] == (108, 3):
         pose, left, right, mesh = np.split(values.astype(float), (33, 54, 75), axis=1)
         at = {point: mesh[:, k] for k, point in enumerate(ASL_APP_MESH)}
