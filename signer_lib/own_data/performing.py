@@ -87,7 +87,7 @@ def write_performances(study: Study, folder: Path, splits: dict[str, list[Senten
             rows = [rows[k % len(rows)] for k in range(count)]
         pool = Prior.load(pools / (JUDGE if name.startswith(JUDGE) else split))
         written[name] = write_split(folder / Path(name).parent, split, performances(split, rows, pool, study.seed))
-    return {"from": "performed from the pools", "sentences": written, "performable": {split: len(found) for split, found in able.items()},
+    return {"how": "from the pools", "sentences": written, "performable": {split: len(found) for split, found in able.items()},
             "of": {split: len(rows) for split, rows in splits.items()}}
 
 
@@ -116,7 +116,7 @@ def _recorded(study: Study, folder: Path, slul: SLUL) -> dict[str, Any]:
             raise SignerError(f"no sentence clip of {split} can be used; the first that was left out: {next(iter(left_out.items()), ('none', ''))}")
     written = {split: write_split(folder, split, rows) for split, rows in found.items()}
     written |= {f"{JUDGE}/{split}": write_split(folder / JUDGE, split, found[split]) for split in ("train", "dev")}
-    return {"from": "sentence clips, aligned", "sentences": written, "left_out": left_out}
+    return {"how": "sentence clips, aligned", "sentences": written, "left_out": left_out}
 
 
 def _said(row: Sentence, slul: SLUL) -> tuple[str, list[str]]:
