@@ -14,6 +14,7 @@ def train_all(
     config: Annotated[Path, typer.Option(help="The study's YAML: recipes/own_data.yaml explains every key.")],
     out: Annotated[Path, typer.Option(help="Folder for everything. A study that was stopped there goes on; finished stages are kept.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the data, print the plan: sizes, about how many minutes. Write nothing.")] = False,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Of each training, in place of what the YAML says: for a first try.")] = None,
     result: Annotated[Path | None, typer.Option(help="Also write the report there.")] = None,
 ) -> None:
     """Train every stage on your own data: text -> glosses -> poses, its evaluator, and a pipeline that signs; from one YAML.
@@ -25,7 +26,7 @@ def train_all(
     from signer_lib.own_data.report import printed
     from signer_lib.own_data.running import Running, plan_table
 
-    running = Running(config, out, result)
+    running = Running(config, out, result, minutes)
     if dry_run:
         steps = running.plan()
         typer.echo(printed(plan_table(steps)))

@@ -49,10 +49,16 @@ class Step:
 class Running:
     """``Running(config, out).run()``; ``plan()`` tells what that would do, and writes nothing."""
 
-    def __init__(self, config: Path | str, out: Path | str, result: Path | str | None = None):
-        """Raises ``SignerError`` for a wrong YAML, or a folder that holds something else."""
-        self.config, self.out, self.result = Path(config), Path(out), Path(result) if result else None
+    def __init__(self, config: Path | str, out: Path | str, result: Path | str | None = None, minutes: float | None = None):
+        """``result``: where the report goes besides.    minutes  of each training, in place of what the YAML says.
+
+        Raises ``SignerError`` for a wrong YAML, or a folder that holds something else.
+        """
+        self.config, self.out, self.result, self.minutes = Path(config), Path(out), Path(result) if result else None, minutes
         self.study = read_study(self.config)
+        for stage in (self.study.slul, self.study.evaluator, self.study.slp_moe, self.study.renderer) if minutes else ():
+            if stage is not None:
+                stage.minutes = minutes
         if self.out.exists() and not self.out.is_dir():
             raise SignerError(f"{self.out} is a file: choose a folder")
         if self.out.is_dir() and any(self.out.iterdir()) and not (self.out / MARK).is_file():
@@ -203,8 +209,9 @@ class Running:
         found = {"what": f"a study of own data, {self.config.name}", "study": settings, "seed": self.study.seed, "stages": told, "reached": reached,
                  "minutes": {name: round((self._record(name) or {}).get("seconds", 0) / 60, 2) for name in self.study.stages},
                  "table": table(reached, told.get("prior", {}))}
+        command = f"stable-signer train all --config {self.config} --out {self.out.name}" + (f" --minutes {self.minutes:g}" if self.minutes else "")
         for path in (self.out / REPORT, *([self.result] if self.result else [])):
-            write_result(path, found, f"stable-signer train all --config {self.config} --out {self.out.name}")
+            write_result(path, found, command)
         print(printed([tuple(line) for line in found["table"]]), flush=True)
         return found
 

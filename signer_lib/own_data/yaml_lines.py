@@ -7,10 +7,12 @@ import difflib
 import os
 import types
 from pathlib import Path
+from string import Template
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError
 
 T = TypeVar("T")
@@ -91,13 +93,14 @@ class Document:
         return value
 
     def _path(self, value: str, line: int) -> Path:
-        expanded = os.path.expanduser(os.path.expandvars(value))
+        data = {"SIGNER_DATA": str(found)} if (found := signer_data()) else {}
+        expanded = os.path.expanduser(Template(value).safe_substitute(data | dict(os.environ)))
         if "$" in expanded:
             raise self.wrong(line, f"the environment does not say what {value.split('/')[0]} is: set it, or write the whole path")
-        found = self.path.resolve().parent / expanded
-        if not found.exists():
+        path = self.path.resolve().parent / expanded
+        if not path.exists():
             raise self.wrong(line, f"there is no {value}" + ("" if Path(expanded).is_absolute() else f" in {self.path.resolve().parent}"))
-        return found
+        return path
 
 
 def _line(node: yaml.Node) -> int:
