@@ -71,7 +71,7 @@ def changed(example, name, *pairs, text=None):
         ("[pairs.text, pairs.gloss]", "[pairs.text]", "line 4: lines are two files"),
         ("letters: false", "letters: false\nstages: [slp-moe]", "the stage slp-moe needs the stage performances"),
         ("letters: false", "letters: false\nstages: [poses]", "there is no stage 'poses'"),
-        ("steps=10", "stepz=10", "slp_moe: .*unknown key 'stepz', did you mean 'steps'"),
+        ("[steps=10", "[stepz=10", "slp_moe: .*unknown key 'stepz', did you mean 'steps'"),
         ("languages: en-ase", "languages: [", "not valid YAML"),
         ("en-ase", "de-gsg\nshipped_signs: true", "are ASL's and English's"),
     ],
@@ -220,10 +220,10 @@ def test_a_finished_stage_is_kept_and_a_changed_one_done_again(example, whole, m
         monkeypatch.setitem(stages.RUN, name, lambda work, name=name, run=run: ran.append(name) or run(work))
     Running(example, out).run()
     assert ran == []
-    Running(changed(example, "longer.yaml", ("steps=10", "steps=12")), out).run()
+    Running(changed(example, "longer.yaml", ("[steps=10", "[steps=12")), out).run()
     assert ran == ["slp-moe", "pipeline", "report"]
     ran.clear()
-    again = changed(example, "again.yaml", ("steps=10", "steps=12"), ("epochs=2", "epochs=1"))
+    again = changed(example, "again.yaml", ("[steps=10", "[steps=12"), ("epochs=2", "epochs=1"))
     states = {step.name: step.state for step in Running(again, out).plan()}
     assert states["evaluator"] == states["report"] == "to do" and states["slp-moe"] == states["slul"] == "done" and ran == ["validate"]
 

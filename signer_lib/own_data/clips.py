@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,13 @@ from signer_lib.performances.recorded import POOLS, Recorded, same_video, split_
 from signer_lib.performances.signers import SIGNERS
 from signer_lib.performances.small import renditions
 from signer_lib.pose import PoseSequence
-from signer_lib.pose.formats import read_poses
+from signer_lib.pose.formats import read_clips
 from signer_lib.pose.motion import jerk
 from signer_lib.prior import table
 from signer_lib.prior.body import Body
 from signer_lib.prior.database import Prior
-from signer_lib.prior.recordings import wrists
+from signer_lib.prior.fingerspelling import MOVING, stable_letter
+from signer_lib.prior.recordings import FPS, wrists
 from signer_lib.progress import progress
 
 EVERY_POOL = (*POOLS, "train")
@@ -46,24 +48,19 @@ class Clip:
     where: str
 
 
-def read_clips_of(path: Path, fps: float | None, aspect: float | None) -> Iterator[tuple[str, PoseSequence]]:
-    """(name, recording) of everything in ``path``, in any format that the library reads."""
-    yield from read_poses(path, fps, aspect).items()
-
-
 def sign_clips(study: Study) -> Iterator[Clip]:
     """All clips of single signs. Raises ``SignerError`` naming the file (and line) of a clip without a gloss, or a table's row without a clip."""
     for source in study.signs:
         rows = _rows(source) if source.table else {}
-        for name, poses in read_clips_of(source.clips, source.fps, source.aspect):
-            where = f"{source.clips}, {name}"
+        for named in read_clips(source.clips, source.fps, source.aspect, language=study.languages):
+            name, where = named.name, f"{source.clips}, {named.name}"
             if source.table and name not in rows:
                 raise SignerError(f"{where} does not stand in {source.table}: add a line for it, or take the clip away")
             line = rows.pop(name, {})
-            gloss = line.get("gloss") or gloss_of_name(name, source.gloss)
+            gloss = line.get("gloss") or (named.gloss if source.gloss == "name" else None) or gloss_of_name(name, source.gloss)
             if not gloss or any(c.isspace() for c in gloss):
                 raise SignerError(f"{where} has no gloss: name the file after it, such as BOOK.pose or BOOK__2.pose, or give a table")
-            yield Clip(gloss, name, poses, line.get("signer") or source.signer, source.licence, where)
+            yield Clip(gloss, name, named.poses, line.get("signer") or named.signer or source.signer, source.licence, where)
         for name, line in rows.items():
             raise SignerError(f"{source.table}, line {line['line']}: there is no clip {name} in {source.clips}")
 
@@ -86,16 +83,18 @@ def gloss_of_name(name: str, by: str = "name") -> str:
     return word.split("__")[0].split("#")[0].strip().upper().replace("_", "-").replace(" ", "-")
 
 
-def stable_clips(clips: Iterable[Clip], body: Body, left_out: dict[str, str]) -> tuple[list[Recorded], dict[str, Clip]]:
+def stable_clips(clips: Iterable[Clip], body: Body, left_out: dict[str, str], letters: bool) -> tuple[list[Recorded], dict[str, Clip]]:
     """Each clip through the rules (``performances.recorded.stable_sign``). -> the stable ones, and by name what they were made of
 
-    left_out  is given the others, each with the reason.
+    left_out  is given the others, each with the reason.    letters  whether A to Z are ASL's letters, which are held as the prior holds them.
     """
     found, origin = [], {}
     for clip in clips:
         name = f"{clip.name}@{clip.signer}" if clip.name in origin else clip.name
+        held = letters and clip.gloss in ascii_uppercase and clip.gloss not in MOVING
         try:
-            found.append(Recorded(clip.gloss, name, stable_sign(clip.poses, body), clip.where))
+            stable = stable_letter(clip.gloss, clip.poses.resample(FPS), body) if held else stable_sign(clip.poses, body)
+            found.append(Recorded(clip.gloss, name, stable, clip.where))
         except SignerError as error:
             left_out[clip.where] = str(error)
             continue
@@ -126,7 +125,7 @@ def build_pools(study: Study, folder: Path, wanted: set[str], body: Body) -> dic
     Raises ``SignerError`` if no clip can be used.
     """
     left_out: dict[str, str] = {}
-    clips, origin = stable_clips(progress(sign_clips(study), "making clips stable"), body, left_out)
+    clips, origin = stable_clips(progress(sign_clips(study), "making clips stable"), body, left_out, study.with_letters)
     if study.signs and not clips:
         raise SignerError(f"none of the {len(left_out)} sign clips can be used; the first: {next(iter(left_out.items()), ('', ''))[1]}")
     pools = shared_out(clips, study.seed)

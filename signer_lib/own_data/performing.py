@@ -18,7 +18,6 @@ from signer_lib.experts.model import FEWEST
 from signer_lib.language.lexicon import said
 from signer_lib.language.slul import SLUL
 from signer_lib.metrics.dtw import dtw_path, frame_costs
-from signer_lib.own_data.clips import read_clips_of
 from signer_lib.own_data.study import Study
 from signer_lib.own_data.text import Sentence, read_sentences, split_sentences
 from signer_lib.performances.folder import Performed, write_split
@@ -28,6 +27,7 @@ from signer_lib.performances.sentences import performances
 from signer_lib.performances.trajectory import Trajectory, between, held, joined
 from signer_lib.performances.units import Span, Unit, units_of
 from signer_lib.pose import PoseSequence
+from signer_lib.pose.formats import read_clips
 from signer_lib.prior.body import Body, load_body
 from signer_lib.prior.database import Prior
 from signer_lib.prior.fingerspelling import PREFIX
@@ -98,7 +98,8 @@ def _recorded(study: Study, folder: Path, slul: SLUL) -> dict[str, Any]:
     by_clip = {row.clip: row for rows in splits.values() for row in rows}
     found: dict[str, list[Performed]] = {split: [] for split in splits}
     for source in study.sentences:
-        for name, poses in progress(read_clips_of(source.clips, source.fps, source.aspect), "aligning sentences"):
+        for clip in progress(read_clips(source.clips, source.fps, source.aspect), "aligning sentences"):
+            name = clip.name
             if name not in by_clip:
                 left_out[name] = "nothing says what it means"
                 continue
@@ -108,7 +109,8 @@ def _recorded(study: Study, folder: Path, slul: SLUL) -> dict[str, Any]:
             try:
                 if isinstance(units, str):
                     raise SignerError(f"the gloss {units} has no clip")
-                found[row.split].append(aligned(name, text, glosses, units, stabilise(poses, body, FPS)[0], prior, body, source.signer))
+                stable, _ = stabilise(clip.poses, body, FPS)
+                found[row.split].append(aligned(name, text, glosses, units, stable, prior, body, clip.signer or source.signer))
             except SignerError as error:
                 left_out[name] = str(error)
     for split, rows in found.items():

@@ -74,7 +74,7 @@ class ClipSource:
 
 @dataclass
 class SentenceSource:
-    """Clips of whole sentences, with what they say: columns of ``table``, How2Sign's table, or (``.skels``) the files beside them."""
+    """Clips of whole sentences, with what they say: columns of ``table``, How2Sign's table, or what lies beside them (``read_clips``)."""
 
     clips: Path
     signer: str

@@ -14,6 +14,7 @@ from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.language.corpora import SPLITS, Corpus, lines_of, open_corpus, read_pairs
 from signer_lib.own_data.study import SentenceSource, Shares, Study, TextSource
+from signer_lib.pose.formats import read_clips
 
 HOW2SIGN = "SENTENCE_NAME", "SENTENCE"          # of how2sign_realigned_*.csv, which is separated by tabs
 
@@ -121,15 +122,11 @@ def read_sentences(source: SentenceSource) -> list[Sentence]:
         columns = {"clip": source.clip, "text": source.text, "glosses": source.gloss}
         found = list(_table(source.table, columns, source.split, ("text", "glosses")))
     else:
-        from signer_lib.pose.formats import read_beside
-
-        beside = read_beside(source.clips)
-        found = [Sentence(row["text"], row["gloss"], source.split, f"{source.clips}, line {k}", row["name"]) for k, row in enumerate(beside, 1)]
-        if not found:
-            raise SignerError(f"nothing says what the sentences in {source.clips} mean: name a table with columns clip, text and gloss")
+        found = [Sentence(clip.text or "", clip.gloss or "", source.split, f"{source.clips}, {clip.name}", clip.name)
+                 for clip in read_clips(source.clips, source.fps, source.aspect)]
     for row in found:
         if not row.text and not row.glosses:
-            raise SignerError(f"{row.where} has neither a text nor glosses: fill one in")
+            raise SignerError(f"{row.where} has neither a text nor glosses: fill one in, or name a table with columns clip, text and gloss")
     return found
 
 

@@ -1,8 +1,8 @@
 """Video -> poses with MediaPipe's holistic tracker, an optional extra: ``pip install -e .[video]``. [ours: the use]
 
 The version that the extra names carries its models in its wheel, so nothing is downloaded. Later versions do not; they take a model file that a
-person names (``holistic_landmarker.task``, from MediaPipe's own pages). A tracker guesses: hands that hide each other, blur, and hands at the face are
-lost or wrong, and depth is poor; what it gives goes through the prior's rules like any recording.
+person names (``holistic_landmarker.task``, from MediaPipe's own pages). A tracker guesses: hands that hide each other, blur, and hands at the face
+are lost or wrong, and depth is poor; what it gives goes through the prior's rules like any recording.
 """
 
 from __future__ import annotations
