@@ -150,7 +150,7 @@ def test_a_split_that_leaks_is_refused_by_name_or_mended():
         split_sentences(rows, Shares(), 1, "refuse")
     assert [one.text for one in split_sentences(rows, Shares(), 1, "drop")["train"]] == ["Good day"]
     assert len(split_sentences(rows, Shares(), 1, "keep")["train"]) == 2
-    with pytest.raises(SignerError, match="the split dev has no sentence"):
+    with pytest.raises(SignerError, match="the split train has no sentence"):
         split_sentences([row("a"), row("b")], Shares(), 1, "refuse")
 
 
@@ -208,6 +208,7 @@ def test_a_study_goes_from_files_to_a_pipeline_that_signs(example, whole):
     [text, *_] = [one.text for one in read_corpus(read_study(example))["train"]]
     glosses = read_corpus(read_study(example))["train"][0].glosses
     assert set(signs.prior.glosses) == {gloss for own in read_corpus(read_study(example)).values() for r in own for gloss in r.glosses.split()}
+    assert signs.slul.pointer is None and signs.slul.understand(text)                                    # in sign's own mode, without prompts
     signing = signs(text, glosses=glosses)
     assert signing.glosses == glosses.split() and np.isfinite(signing.poses.xyz).all()
 

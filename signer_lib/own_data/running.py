@@ -81,7 +81,7 @@ class Running:
         texts = [[plain(source) | {"line": 0}, *map(_content, files(source))] for source in study.text]
         signs = [[plain(source) | {"line": 0}, _content(source.table), _content(source.clips)] for source in study.signs]
         sentences = [[plain(source) | {"line": 0}, *map(_content, (source.table, source.how2sign, source.clips))] for source in study.sentences]
-        text = [texts, plain(study.held_out), study.same_sentence, study.seed, study.languages]
+        text = [texts, plain(study.held_out), study.same_sentence, study.seed, study.languages, _content(study.prompts)]
         match stage:
             case "validate":
                 return [text, signs, sentences, study.missing_signs, study.shipped_signs, study.stages]

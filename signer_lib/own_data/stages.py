@@ -130,7 +130,7 @@ def _all_signed(study: Study, splits: dict[str, list[Sentence]], clips: Counter[
 
 
 def corpus(work: Work) -> dict[str, Any]:
-    write_corpus(work.out / "corpus", work.splits)
+    write_corpus(work.out / "corpus", work.splits, work.study.prompts)
     glosses = {split: gloss_counts(rows) for split, rows in work.splits.items()}
     return {"sentences": {split: len(rows) for split, rows in work.splits.items()}, "glosses": len(glosses["train"]),
             "glosses_only_held_out": len((set(glosses["dev"]) | set(glosses["test"])) - set(glosses["train"]))}

@@ -159,6 +159,7 @@ class Study:
     stages: list[str] = field(default_factory=list)
     held_out: Shares = field(default_factory=Shares)
     same_sentence: str = "refuse"
+    prompts: Path | None = None
     missing_signs: str = "refuse"
     shipped_signs: bool = False
     letters: bool | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.language.corpora import SPLITS, Corpus, lines_of, open_corpus, read_pairs
+from signer_lib.language.corpora import SPLITS, Corpus, lines_of, open_corpus, read_pairs, read_prompts
 from signer_lib.own_data.study import SentenceSource, Shares, Study, TextSource
 from signer_lib.pose.formats import read_clips
 
@@ -165,9 +166,11 @@ def read_corpus(study: Study) -> dict[str, list[Sentence]]:
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------------
-def write_corpus(folder: Path, splits: dict[str, list[Sentence]]) -> None:
-    """``SPLIT.text`` and ``SPLIT.gloss``, whole or not at all."""
+def write_corpus(folder: Path, splits: dict[str, list[Sentence]], prompts: Path | None = None) -> None:
+    """``SPLIT.text`` and ``SPLIT.gloss``, and prompts.txt if there are any, whole or not at all."""
     with filling(folder) as part:
+        if prompts is not None:
+            shutil.copyfile(prompts, part / "prompts.txt")
         for split, rows in splits.items():
             for ending, lines in (("text", [row.text for row in rows]), ("gloss", [row.glosses for row in rows])):
                 (part / f"{split}.{ending}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -175,7 +178,7 @@ def write_corpus(folder: Path, splits: dict[str, list[Sentence]]) -> None:
 
 def own_corpus(folder: Path, language: str) -> Corpus:
     """What ``write_corpus`` wrote."""
-    return Corpus("own", language, partial(read_pairs, folder))
+    return Corpus("own", language, partial(read_pairs, folder), read_prompts(folder))
 
 
 def gloss_counts(rows: list[Sentence]) -> Counter[str]:
