@@ -13,7 +13,7 @@ from signer_lib.pose.formats.mediapipe import ASPECT, read_mediapipe_json, read_
 from signer_lib.pose.formats.named import NamedClip
 from signer_lib.pose.formats.openpose import read_openpose
 from signer_lib.pose.formats.pose_file import as_signer70, load_pose
-from signer_lib.pose.formats.skels import read_skels
+from signer_lib.pose.formats.skels import read_beside, read_skels
 from signer_lib.pose.formats.slrtp import read_slrtp
 from signer_lib.pose.formats.words import NOTHING, Words, find_words
 from signer_lib.pose.sequence import PoseSequence
@@ -134,18 +134,18 @@ def _lexicon(path: Path, fps: float | None, aspect: float | None, language: str 
 
 
 def _safetensors(path: Path, fps: float | None, aspect: float | None, language: str | None) -> Iterator[NamedClip]:
-    """Sentences of data folders; names and signers are in ``SPLIT.jsonl`` where there is one."""
+    """Sentences of data folders; names and signers are in ``SPLIT.jsonl`` where there is one, names in ``SPLIT.files``."""
     from signer_lib.pose.formats.folder import read_folder  # which reads what read_clips reads, if it has no tensors
 
     for _, file in _files(path, ".safetensors"):
         if path.is_dir() and not file.with_suffix(".gloss").exists():
             continue
-        held, told = read_folder(file.parent, file.stem), _told(file.with_suffix(".jsonl"))
+        held, told, beside = read_folder(file.parent, file.stem), _told(file.with_suffix(".jsonl")), read_beside(file)
         for k, (xyz, text, glosses) in enumerate(zip(held.poses, held.texts, held.glosses)):
             if xyz.shape[1:] != (len(SIGNER70), 3):
                 raise SignerError(f"{file} is in the skeleton {held.skeleton or 'of ' + str(xyz.shape[1]) + ' joints'}, not {SIGNER70.name}")
             more = told[k] if k < len(told) else {}
-            yield NamedClip(str(more.get("name") or f"{file.stem}-{held.names[k]}"), PoseSequence(xyz, held.fps), " ".join(glosses) or None,
+            yield NamedClip(str(more.get("name") or beside[k]["name"] or f"{file.stem}-{held.names[k]}"), PoseSequence(xyz, held.fps), " ".join(glosses) or None,
                             text or None, str(more["signer"]) if more.get("signer") else None)
 
 

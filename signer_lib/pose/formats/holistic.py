@@ -110,13 +110,15 @@ def columns_of(header: PoseHeader) -> dict[Point, int]:
 def holistic(poses: PoseSequence, header: PoseHeader) -> Pose:
     """signer70 in a header of MediaPipe's points, in pixels (``UNIT`` a shoulder width); points that signer70 lacks have confidence 0.
 
-    But for the hips, which are put where they usually are.
+    But for the hips, which are put where they usually are, and the tip of the mesh's nose, which is the nose.
     """
     columns = columns_of(header)
     xyz, confidence = np.zeros((len(poses), len(columns), 3)), np.zeros((len(poses), len(columns)))
     for key, column in columns.items():
         if key in JOINTS:
             xyz[:, column], confidence[:, column] = poses.xyz[:, JOINTS[key]], poses.confidence[:, JOINTS[key]]
+        elif key == (FACE, MESH_NOSE):
+            xyz[:, column], confidence[:, column] = poses.joint("nose"), poses.confidence[:, SIGNER70.index("nose")]
         elif key[1] in HIPS:
             xyz[:, column], confidence[:, column] = poses.joint("neck") + HIPS[key[1]], poses.confidence[:, SIGNER70.index("neck")]
     pixels = np.where(confidence[..., None] > 0, xyz * FLIP * UNIT + ORIGIN, 0)

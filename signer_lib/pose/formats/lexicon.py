@@ -64,7 +64,7 @@ def _entry(row: dict[str, str], folder: Path, where: str) -> tuple[str, str, Pos
 
 
 def write_lexicon(entries: Iterable[tuple[str, str, Pose]], folder: str | Path, language: str = LANGUAGE) -> int:
-    """(gloss, name, poses) one at a time -> their ``.pose`` files and index.csv, all or nothing; a gloss's first has the best priority, 0. -> how many
+    """(gloss, name, poses) one at a time -> their ``.pose`` files and index.csv, all or nothing; a gloss's first has priority 0. -> how many
 
     language  spoken and signed, joined by a hyphen.
     """

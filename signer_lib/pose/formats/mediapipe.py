@@ -38,6 +38,8 @@ BODY_OF_11 = {0: 0, 2: 2, 4: 3, 6: 4, 1: 5, 3: 6, 5: 7}      # nose, L/R shoulde
 # the mesh points of ASL-App's 33 face points, in their order
 ASL_APP_MESH = (0, 1, 4, 13, 14, 17, 33, 61, 63, 66, 70, 78, 105, 107, 133, 145, 148, 152, 159, 176, 263, 291, 293, 296, 300, 308,
                 334, 336, 362, 374, 377, 386, 400)
+NPZ_POINTS = (*((POSE, point) for point in BODY33), *((hand, point) for hand in (LEFT, RIGHT) for point in HAND),
+              *((FACE, str(point)) for point in ASL_APP_MESH))
 FACE_POINTS = [int(point) for point in MESH]
 DEFAULT_HEIGHT = 720                         # pixels of a picture whose file does not say
 SIZES = {"pose": (33,), "left_hand": (21,), "right_hand": (21,), "face": (468, 478)}
@@ -196,9 +198,7 @@ def write_npz(clips: Iterable[NamedClip], path: str | Path) -> int:
     with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for count, clip in enumerate(clips, start=1):
             xyz, _, (width, height) = landmarks_of(clip)
-            by_name = dict(zip(FULL, range(len(FULL))))
-            kept = [by_name[point] for point in (*((POSE, p) for p in BODY33), *((side, p) for side in (LEFT, RIGHT) for p in HAND),
-                                                 *((FACE, str(p)) for p in ASL_APP_MESH))]
+            kept = [FULL.index(point) for point in NPZ_POINTS]
             scale = width / height / ASPECT                           # the same shape in a picture of 16:9 of this height
             with archive.open(f"{clip.name}.npy", "w", force_zip64=True) as file:
                 np.save(file, (xyz[:, kept] * (scale, 1, scale)).astype(np.float32))
