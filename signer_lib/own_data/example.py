@@ -31,7 +31,7 @@ held_out: {{dev: 0.15, test: 0.15}}
 letters: false
 performances: {{train: 24, dev: 4, test: 6, evaluator: 24}}
 slul:
-  set: [epochs=1, vocabulary=400, beams=1, log_steps=50, warmup_steps=10, batch_size=8,
+  set: [epochs=1, vocabulary=400, beams=1, log_steps=50, warmup_steps=10, batch_size=8, weight_sagm=0, weight_kl=0, weight_con=0,
         "model={{d_model: 32, d_kv: 16, d_ff: 64, num_layers: 1, num_decoder_layers: 1, num_heads: 2, dropout_rate: 0.0}}"]
 evaluator:
   set: [epochs=2, vocabulary=200, warmup_steps=2, batch_size=8,
