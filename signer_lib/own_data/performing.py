@@ -163,5 +163,6 @@ def _apart(edges: np.ndarray, frames: int) -> np.ndarray:
     out = np.clip(edges, before, frames - after)
     for k in range(1, len(out)):
         out[k] = max(out[k], out[k - 1] + least[k - 1])
-    return np.minimum(out, frames - after)
+    moved: np.ndarray = np.minimum(out, frames - after)
+    return moved
 

@@ -95,7 +95,6 @@ def _poses(out: Path, study: Study, models: dict[str, Path]) -> dict[str, Any]:
 def table(found: dict[str, Any], built: dict[str, Any]) -> list[tuple[str, ...]]:
     """The report as lines of text, ``HEAD`` first. ``built``: what the stage prior told."""
     lines: list[tuple[str, ...]] = [HEAD]
-    number = lambda value, digits=1: "" if value is None else f"{value:.{digits}f}"
     if "slul" in found:
         floor, own = found["slul"].values()
         on = f"{own['count']} test sentences"
@@ -108,16 +107,22 @@ def table(found: dict[str, Any], built: dict[str, Any]) -> list[tuple[str, ...]]
         lines.append(("prior", "held-out clips known (%)", number(known["chance"]), number(known["top1"]), "", f"{known['clips']} recordings"))
     if poses := found.get("poses"):
         rows, on = poses["rows"], f"{poses['sentences']} test sentences"
-        best = lambda key, pick: pick(rows[name][key] for name in FLOORS if name in rows)
-        truth = rows["ground_truth"]
-        lines.append(("evaluator", "BLEU-4 of the truth", number(best("bleu4", max)), number(truth["bleu4"]), "", on))
-        lines.append(("evaluator", "WER of the truth (%)", number(best("wer", min)), number(truth["wer"]), "", on))
+        floors, truth = [rows[name] for name in FLOORS if name in rows], rows["ground_truth"]
+        best = {"bleu4": max(row["bleu4"] for row in floors), "wer": min(row["wer"] for row in floors),
+                "dtw_mje": min(row["dtw_mje"] for row in floors)}
+        lines.append(("evaluator", "BLEU-4 of the truth", number(best["bleu4"]), number(truth["bleu4"]), "", on))
+        lines.append(("evaluator", "WER of the truth (%)", number(best["wer"]), number(truth["wer"]), "", on))
         for name, label in (("stitching", "stitching"), ("slp_moe", "slp-moe")):
             if own := rows.get(name):
-                lines.append((label, "BLEU-4 read back", number(best("bleu4", max)), number(own["bleu4"]), number(truth["bleu4"]), on))
-                lines.append((label, "WER read back (%)", number(best("wer", min)), number(own["wer"]), number(truth["wer"]), on))
-                lines.append((label, "DTW-MJE", number(best("dtw_mje", min), 3), number(own["dtw_mje"], 3), "0.000", on))
+                lines.append((label, "BLEU-4 read back", number(best["bleu4"]), number(own["bleu4"]), number(truth["bleu4"]), on))
+                lines.append((label, "WER read back (%)", number(best["wer"]), number(own["wer"]), number(truth["wer"]), on))
+                lines.append((label, "DTW-MJE", number(best["dtw_mje"], 3), number(own["dtw_mje"], 3), "0.000", on))
     return lines
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """As text; "" for None."""
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def printed(lines: list[tuple[str, ...]]) -> str:

@@ -76,11 +76,10 @@ class Running:
         return self._prints[stage]
 
     def _settings(self, stage: str) -> Any:
-        study, plain = self.study, lambda value: json.loads(json.dumps(asdict(value), default=str))
-        files = lambda source: [*source.lines, source.table, source.phoenix, source.how2sign]
-        texts = [[plain(source) | {"line": 0}, *map(_content, files(source))] for source in study.text]
-        signs = [[plain(source) | {"line": 0}, _content(source.table), _content(source.clips)] for source in study.signs]
-        sentences = [[plain(source) | {"line": 0}, *map(_content, (source.table, source.how2sign, source.clips))] for source in study.sentences]
+        study = self.study
+        texts = [[plain(source), *map(_content, (*source.lines, source.table, source.phoenix, source.how2sign))] for source in study.text]
+        signs = [[plain(source), *map(_content, (source.table, source.clips))] for source in study.signs]
+        sentences = [[plain(source), *map(_content, (source.table, source.how2sign, source.clips))] for source in study.sentences]
         text = [texts, plain(study.held_out), study.same_sentence, study.seed, study.languages, _content(study.prompts)]
         match stage:
             case "validate":
@@ -218,8 +217,20 @@ class Running:
 
 def plan_table(steps: list[Step]) -> list[tuple[str, ...]]:
     """A plan as lines of text."""
-    about = lambda step: "" if step.state == "done" else "?" if step.minutes is None else "<1" if step.minutes < 1 else f"{step.minutes:.0f}"
-    return [("stage", "about", "state", "minutes"), *((step.name, step.what, step.state, about(step)) for step in steps)]
+    lines: list[tuple[str, ...]] = [("stage", "about", "state", "minutes")]
+    for step in steps:
+        minutes = "" if step.state == "done" else "?" if step.minutes is None else "<1" if step.minutes < 1 else f"{step.minutes:.0f}"
+        lines.append((step.name, step.what, step.state, minutes))
+    return lines
+
+
+def plain(value: Any) -> Any:
+    """A dataclass of settings as what JSON holds, without the line that it stands on; of paths the names, as ``_content`` tells what is there."""
+    found: dict[str, Any] = {}
+    for key, one in asdict(value).items():
+        found[key] = one.name if isinstance(one, Path) else [getattr(part, "name", part) for part in one] if isinstance(one, list) else one
+    found.pop("line", None)
+    return found
 
 
 def _content(path: Path | None) -> str:
@@ -232,9 +243,7 @@ def _content(path: Path | None) -> str:
             if file.is_file():
                 digest.update(f"{file.relative_to(path)} {file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
     else:
-        with open(path, "rb") as file:
-            for block in iter(lambda: file.read(2**20), b""):
-                digest.update(block)
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -139,7 +139,7 @@ def corpus(work: Work) -> dict[str, Any]:
 def slul(work: Work) -> dict[str, Any]:
     stage, pairs = work.settings("slul"), own_corpus(work.out / "corpus", work.study.languages)
     config = language.slul_config(stage.size, smaller(stage, language.slul_config, len(pairs.train)))
-    training = language.Training(config, repeated(pairs, config.batch_size), work.out / "slul", stage.seed or 0, stage.minutes)
+    training: Any = language.Training(config, repeated(pairs, config.batch_size), work.out / "slul", stage.seed or 0, stage.minutes)
     training.run()
     return _trained(training, dev_bleu4=training.state["best_bleu4"])
 
@@ -165,8 +165,8 @@ def performances(work: Work) -> dict[str, Any]:
 def evaluator(work: Work) -> dict[str, Any]:
     stage = work.settings("evaluator")
     rows = len((work.data / JUDGE / "train.text").read_text(encoding="utf-8").splitlines())
-    training = judging.train(work.data / JUDGE, work.out / "evaluator", stage.size, stage.seed or 0, stage.minutes,
-                             smaller(stage, judging.back_translation_config, rows))
+    training: Any = judging.train(work.data / JUDGE, work.out / "evaluator", stage.size, stage.seed or 0, stage.minutes,
+                                  smaller(stage, judging.back_translation_config, rows))
     return _trained(training, dev_bleu4=training.state["best"][0])
 
 
@@ -174,7 +174,7 @@ def slp_moe(work: Work) -> dict[str, Any]:
     stage = work.settings("slp-moe")
     rows = len((work.data / "train.text").read_text(encoding="utf-8").splitlines())
     config = experts.moe_config(stage.size, smaller(stage, experts.moe_config, rows))
-    training = OwnExperts(config, work.data, work.out / "slp-moe", stage.seed or 0, stage.minutes, work.model("slul"))
+    training: Any = OwnExperts(config, work.data, work.out / "slp-moe", stage.seed or 0, stage.minutes, work.model("slul"))
     training.run()
     return _trained(training, dev_total=training.state["best"])
 
@@ -190,7 +190,7 @@ def renderer(work: Work) -> dict[str, Any]:
         data = work.out / "frames"
         make_clips(work.data, data, Filming(dict(zip(SOURCES, stage.clips)), stage.pixels, frames=8, test_frames=20, seed=seed,
                                             slul=str(work.model("slul"))))
-    training = train(data, work.out / "renderer", stage.size, seed, stage.minutes, stage.set)
+    training: Any = train(data, work.out / "renderer", stage.size, seed, stage.minutes, stage.set)
     return _trained(training, best_step=training.state["best_step"])
 
 

@@ -90,7 +90,7 @@ def rows_of(path: Path, columns: dict[str, str], optional: tuple[str, ...] = ())
             columns = {other: value for other, value in columns.items() if other != key}
     try:
         for row in reader:
-            if row.get(None) or None in row.values():               # type: ignore[call-overload]
+            if row.get(None) or None in row.values():
                 raise SignerError(f"{path}, line {reader.line_num} does not have the {len(header)} columns of line 1: correct or remove it")
             yield reader.line_num, {key: " ".join(row[name].split()) for key, name in columns.items()}
     except csv.Error as error:
