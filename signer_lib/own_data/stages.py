@@ -190,7 +190,8 @@ def renderer(work: Work) -> dict[str, Any]:
         data = work.out / "frames"
         make_clips(work.data, data, Filming(dict(zip(SOURCES, stage.clips)), stage.pixels, frames=8, test_frames=20, seed=seed,
                                             slul=str(work.model("slul"))))
-    training: Any = train(data, work.out / "renderer", stage.size, seed, stage.minutes, stage.set)
+    states = f"d_state={load_slul(work.model('slul')).model.config.d_model}"       # it is told this SLUL's states
+    training: Any = train(data, work.out / "renderer", stage.size, seed, stage.minutes, [states, *stage.set])
     return _trained(training, best_step=training.state["best_step"])
 
 
