@@ -37,6 +37,7 @@ ARROWS = {  # a package -> what of ours it may import
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "own_data": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "comparison", "pipeline", "render", "files",
                  "progress", "results"},
+    "exercises": {"pose", "prior", "language", "experts", "metrics", "render", "joint", "files"},
     "rating": {"render", "files", "progress"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
