@@ -93,7 +93,7 @@ def read_pairs(folder: Path | str, split: str, text_ext: str = "text") -> list[P
     for path in paths:
         if not path.is_file():
             raise SignerError(_missing(path, split, text_ext))
-    texts, glosses = (_lines(path) for path in paths)
+    texts, glosses = (lines_of(path) for path in paths)
     if len(texts) != len(glosses):
         raise SignerError(f"{folder}: {paths[0].name} has {len(texts)} lines but {paths[1].name} has {len(glosses)}: they must be parallel")
     for path, lines in zip(paths, (texts, glosses)):
@@ -103,7 +103,7 @@ def read_pairs(folder: Path | str, split: str, text_ext: str = "text") -> list[P
     return list(zip(texts, glosses))
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
     """The lines of a UTF-8 file, without the marks that some editors add: one at the start of the file, \\r at the ends of lines."""
     try:
         text = path.read_bytes().decode("utf-8")
@@ -134,7 +134,7 @@ def read_prompts(folder: Path | str) -> list[str]:
     Raises ``SignerError`` naming the line that has no ``{}``.
     """
     path = Path(folder) / "prompts.txt"
-    lines = _lines(path) if path.is_file() else []
+    lines = lines_of(path) if path.is_file() else []
     for number, line in enumerate(lines, 1):
         if line.count("{}") != 1:
             raise SignerError(f"{path}, line {number} must hold {{}} once, in the place of the sentence")
@@ -150,7 +150,7 @@ def read_phoenix(folder: Path | str, split: str) -> list[Pair]:
     path = _phoenix_csv(Path(folder), split)
     if path is None:
         raise SignerError(f"{folder} has no *.{split}.corpus.csv, nor has its {PHOENIX_PLACES[1]}: PHOENIX-2014T holds one for train, dev and test")
-    header, *rows = csv.reader(_lines(path), delimiter="|", quoting=csv.QUOTE_NONE)
+    header, *rows = csv.reader(lines_of(path), delimiter="|", quoting=csv.QUOTE_NONE)
     if header != PHOENIX_HEADER:
         raise SignerError(f"{path}, line 1 is '{'|'.join(header)}': the header of PHOENIX-2014T is {'|'.join(PHOENIX_HEADER)}")
     for number, row in enumerate(rows, 2):
