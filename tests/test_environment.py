@@ -36,6 +36,7 @@ ARROWS = {  # a package -> what of ours it may import
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "rating": {"render", "files", "progress"},
+    "manifest": {"language", "render", "pipeline", "signing", "checkpoint", "files", "workers"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
     "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
