@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from signer_lib.checkpoint import save_trained
 from signer_lib.errors import SignerError
 from signer_lib.progress import bar
-from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
+from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, restore_weights, save_state, whole_weights
 
 STATE = "training_state.safetensors"
 TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
@@ -155,10 +155,10 @@ class Loop:
         return self.out / STATE
 
     def _save(self) -> None:
+        tensors, numbers = optimizer_tensors(self.optimizer)
+        modules = {name: whole_weights(module) for name, module in self.modules.items()}
         if not self.accelerator.is_main_process:
             return
-        tensors, numbers = optimizer_tensors(self.optimizer)
-        modules = {name: module.state_dict() for name, module in self.modules.items()}
         modules |= {"best": self.best, "optimizer": tensors}
         save_state(self._state_file, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
 
@@ -172,7 +172,7 @@ class Loop:
             raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
                               f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
         for name, module in self.modules.items():
-            module.load_state_dict(modules[name])
+            restore_weights(module, modules[name])
         restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
         self.best, self.state = modules.get("best", {}), told["state"]
         if self.accelerator.is_main_process:

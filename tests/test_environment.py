@@ -37,6 +37,7 @@ ARROWS = {  # a package -> what of ours it may import
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "rating": {"render", "files", "progress"},
     "manifest": {"language", "render", "pipeline", "signing", "checkpoint", "files", "workers"},
+    "needs": {"pose", "language", "metrics", "experts", "render", "checkpoint", "files"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
     "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
