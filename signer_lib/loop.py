@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -29,11 +30,16 @@ def precision(asked: str) -> str:
     return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
 
 
-def accelerator(asked: str = "fp32", **more) -> Accelerator:
+def accelerator(asked: str = "fp32", cut: bool = False, **more) -> Accelerator:
     """An accelerator in the precision that is asked for, also where a training before it in this process had another; accelerate would refuse.
 
-    asked  "fp32", "bf16" or "auto", see ``precision``.    more  what ``Accelerator`` takes besides.
+    asked  "fp32", "bf16" or "auto", see ``precision``.    cut  whether the training can be cut among the processes (FSDP); without, it is refused.
+    more  what ``Accelerator`` takes besides.
     """
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and not cut:
+        raise SignerError("this training cannot be cut among the processes (FSDP): launch it with a DDP file, see recipes/README.md")
+    if more.get("cpu") and is_initialized() and AcceleratorState().device.type != "cpu":
+        raise SignerError("a training on the CPU cannot follow one on GPUs in the same launched processes: launch it by itself")
     wanted = precision(asked)
     if is_initialized() and AcceleratorState().mixed_precision != wanted:
         AcceleratorState._reset_state()                     # of the precision alone: which processes there are stays known

@@ -117,7 +117,7 @@ class Training(Loop):
                 raise SignerError(f"the corpus {corpus.name} has no sentences in its {split} split: add some")
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        self.accelerator = accelerator(config.precision)
+        self.accelerator = accelerator(config.precision, cut=True)
         set_seed(seed)
         self.slul = new_slul(config, corpus, base)
         if self.accelerator.is_main_process:

@@ -137,7 +137,7 @@ class Training(Loop):
                               f"or frame rates ({train.fps}, {self.dev.fps}); make them alike")
         if config.detector and train.skeleton != SIGNER70.name:
             raise SignerError(f"{data}: a detector's errors are known for {SIGNER70.name}, not for {train.skeleton}: leave out detector")
-        self.accelerator = accelerator(config.precision)
+        self.accelerator = accelerator(config.precision, cut=True)
         set_seed(seed)
         self.model = new_back_translation(config, train)
         if self.accelerator.is_main_process:
