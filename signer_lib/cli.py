@@ -73,6 +73,7 @@ def train_slul(
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Train about so long instead of all epochs; scoring on dev comes on top.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same model.")] = 1,
     set: Annotated[list[str] | None, typer.Option(help="Another value for a setting, for example --set weight_kl=0. May be repeated.")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Leave the training pairs on the disk: for more than fit into memory.")] = False,
 ) -> None:
     """Train SLUL, text -> glosses, on a parallel corpus: Eq. 2-5 of the paper.
 
@@ -82,7 +83,7 @@ def train_slul(
     """
     from signer_lib.language.corpora import open_corpus
 
-    corpus = open_corpus(data, text_ext, language)
+    corpus = open_corpus(data, text_ext, language, stream)
     pairs = len(corpus.train), len(corpus.dev)  # a malformed file is told before torch loads
     from signer_lib.language.training import Training, slul_config
 

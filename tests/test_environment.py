@@ -23,10 +23,10 @@ RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "tensorb
 TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},
-    "metrics": {"pose", "render", "config", "bucketing", "checkpoint", "files", "loop", "results"},
+    "metrics": {"pose", "render", "config", "bucketing", "checkpoint", "files", "loop", "results", "resume"},
     "render": {"pose", "config", "checkpoint", "files", "loop", "workers"},
     "figures": {"pose", "prior", "performances", "render", "files"},
-    "language": {"metrics", "config", "bucketing", "checkpoint", "files", "loop", "results"},
+    "language": {"metrics", "config", "bucketing", "checkpoint", "files", "loop", "results", "resume"},
     "prior": {"pose", "language", "metrics", "files", "progress", "results"},
     "performances": {"pose", "prior", "language", "render", "files", "progress", "results"},
     "experts": {"pose", "prior", "language", "performances", "metrics", "config", "checkpoint", "files", "loop"},
@@ -39,6 +39,8 @@ ARROWS = {  # a package -> what of ours it may import
                  "progress", "results"},
     "exercises": {"pose", "prior", "language", "experts", "metrics", "render", "joint", "comparison", "rating", "files"},
     "rating": {"render", "files", "progress"},
+    "manifest": {"language", "render", "pipeline", "signing", "checkpoint", "files", "workers"},
+    "needs": {"pose", "language", "metrics", "experts", "render", "checkpoint", "files"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
     "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
