@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 from signer_lib.errors import SignerError
 from signer_lib.figures.alt import with_alt
 from signer_lib.figures.gates import plot_gates
-from signer_lib.figures.skeleton import HALF, SQUARE, plot_skeleton, turned
+from signer_lib.figures.skeleton import HALF, HEAD, SQUARE, plot_skeleton, turned
 from signer_lib.pose import PoseSequence
 from signer_lib.render.drawn import draw_frame
 from signer_lib.render.style import Style
@@ -65,15 +66,17 @@ def plot_turned(sequences: Mapping[str, PoseSequence], frames: int = 5, views: S
         poses, (x, y) = sequences[name], SQUARE[view]
         for axis, k in zip(axes, np.linspace(0, len(poses) - 1, frames).round().astype(int)):
             plot_skeleton(turned(poses.xyz[k], view), axis).set(xlim=(x - HALF, x + HALF), ylim=(y - HALF, y + HALF))
+            head = turned(poses.joint("nose")[k] + HEAD[0], view)
+            axis.add_patch(Circle(head[:2], HEAD[1], facecolor="0.92", edgecolor="0.7", zorder=3 if head[2] > 0.3 else 1))
             axis.set_title(f"{k / poses.fps:.2f} s", fontsize=8)
             axis.spines[:].set_visible(False)
         axes[0].set_ylabel(f"{name}\n{view}" if len(sequences) > 1 else view, fontsize=9)
-    return with_alt(figure, f"Skeletons of {', '.join(sequences)} at {frames} moments from the {' and the '.join(views)}; the right hand is dark blue, "
-                            "the left one light blue.")
+    return with_alt(figure, f"Skeletons of {', '.join(sequences)} at {frames} moments, seen from {', '.join(views)}; the right hand is dark "
+                            "blue, the left one light blue.")
 
 
 def plot_sentence(poses: PoseSequence, gates: np.ndarray, signs: Sequence[Mapping[str, Any]], *, size: int = 256, most: int = 8) -> Figure:
-    """A signed sentence on one page: a frame from the middle of each sign, its gloss and its source; below, the gates (T, K) over time.
+    """A signed sentence on one page: a frame from the middle of each sign, its gloss and source; below, the gates (T, K) over time.
 
     signs  rows of ``Signing.gloss_spans``.    most  frames in a row.
     """

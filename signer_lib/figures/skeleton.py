@@ -14,6 +14,7 @@ FACE = SIGNER70.groups["face"].start
 _J = SIGNER70.index
 FACE_LINES = (*([_J(f"{side}_brow_{k}") for k in range(5)] for side in "rl"), *([_J(f"{side}_lid_upper"), _J(f"{side}_lid_lower")] for side in "rl"),
               [_J("r_lip_corner"), _J("lip_upper_outer"), _J("l_lip_corner"), _J("lip_lower_outer"), _J("r_lip_corner")])
+KNUCKLES = tuple((first + 4 * k + 1, first + 4 * k + 5) for first in (8, 29) for k in (1, 2, 3))       # across a palm, so that one sees its turn
 HEAD = np.array([0.0, 0.065, -0.2]), 0.34                    # a ball that stands for the head: its middle from the nose, its radius
 SQUARE = {"front": (0.0, -0.05), "right side": (0.45, -0.05), "above": (0.0, -0.45)}          # the middle of a picture from there
 HALF = 1.4                               # shoulder widths from the middle to an edge

@@ -11,7 +11,7 @@ from html import escape
 
 import numpy as np
 
-from signer_lib.figures.skeleton import FACE, FACE_LINES, HALF, HEAD, SIDES, SQUARE, side_of, turned
+from signer_lib.figures.skeleton import FACE, FACE_LINES, HALF, HEAD, KNUCKLES, SIDES, SQUARE, side_of, turned
 from signer_lib.figures.text import CYCLE
 from signer_lib.pose import SIGNER70
 from signer_lib.signing import Signing
@@ -60,7 +60,7 @@ def _bones(xyz: np.ndarray, view: str, size: int, grey: bool = False) -> str:
         x, y = (head[:2] - SQUARE[view]) * (size / 2 / HALF, -size / 2 / HALF) + size / 2
         ball = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{HEAD[1] * size / 2 / HALF:.1f}" fill="#eee" stroke="{GHOST}"/>'
         lines.append((head[2], ball if not grey else ""))
-    for a, b in SIGNER70.bones:
+    for a, b in (*SIGNER70.bones, *KNUCKLES):
         if b < FACE and np.isfinite(flat[[a, b]]).all():
             side = side_of(b)
             colour = GHOST if grey else SIDES[side] if side else BODY

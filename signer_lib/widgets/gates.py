@@ -36,12 +36,15 @@ class GateExplorer:
         self._poses, self._spans = model.perform([self._asked], prior)
         self._before = self._poses
         wide = {"description_width": "96px"}
-        self.temperature = ipywidgets.FloatLogSlider(self.trained.temperature, min=-1.3, max=1.3, step=0.05, description="temperature", style=wide)
-        self.top_k = ipywidgets.IntSlider(self.trained.top_k or K, 1, K, description="top-k", style=wide)
+        self.temperature = ipywidgets.FloatLogSlider(self.trained.temperature, min=-1.3, max=1.3, step=0.05, description="temperature", style=wide,
+                                                    layout={"width": "360px"})
+        self.top_k = ipywidgets.IntSlider(self.trained.top_k or K, 1, K, description="top-k", style=wide, layout={"width": "320px"})
         self.on = [ipywidgets.Checkbox(True, description=f"expert {k + 1}", indent=False, layout={"width": "86px"}) for k in range(K)]
-        self.forced = ipywidgets.Dropdown(options=[NOBODY, *(f"expert {k + 1}" for k in range(K))], description="force", style=wide)
-        self.uniform = ipywidgets.ToggleButton(self.trained.uniform, description="uniform gate", tooltip="all experts that are on weigh the same")
-        self.reset = ipywidgets.Button(description="as trained", tooltip="everything back to the trained gate")
+        self.forced = ipywidgets.Dropdown(options=[NOBODY, *(f"expert {k + 1}" for k in range(K))], description="force",
+                                          style={"description_width": "48px"}, layout={"width": "160px"})
+        self.uniform = ipywidgets.ToggleButton(self.trained.uniform, description="uniform gate", tooltip="all experts that are on weigh the same",
+                                               layout={"width": "110px"})
+        self.reset = ipywidgets.Button(description="as trained", tooltip="everything back to the trained gate", layout={"width": "110px"})
         self.moment = ipywidgets.IntSlider(len(self._poses) // 2, 0, len(self._poses) - 1, description="frame", style=wide, layout={"width": "60%"})
         self.status, self.curves, self.pose, self.numbers = (ipywidgets.HTML() for _ in range(4))
         self._redraw, redraw = guarded(self.status, self.draw), newest(lambda: self._redraw())
@@ -92,7 +95,7 @@ class GateExplorer:
             shares = ", ".join(f"{one.variant} {weight:.2f}" for one, weight in zip(offered, mixed[k].tolist()))
             rows.append([unit.name, *(f"{value:.2f}" for value in choice.weights[k].tolist()), f"{float(choice.seconds[k]):.2f}",
                          offered[best].variant, shares])
-        heads = ["sign", *(f"w, expert {k + 1}" for k in range(K)), "seconds", "chosen", "all candidates"]
+        heads = ["sign", *(f"expert {k + 1}" for k in range(K)), "seconds", "chosen", "candidates"]
         return table(heads, rows, "Eq. 7 and 8 in numbers: each expert's weight, the sign's duration, and what the blend is made of")
 
     def _reset(self) -> None:

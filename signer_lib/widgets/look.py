@@ -16,8 +16,9 @@ STYLE = """<style>
 .signer-table { border-collapse: collapse; color: var(--jp-ui-font-color1, #111); line-height: 1.5; font-variant-numeric: tabular-nums }
 .signer-table caption { text-align: left; padding: 4px 0; color: var(--jp-ui-font-color1, #111) }
 .signer-table th, .signer-table td { text-align: left; padding: 1px 14px 1px 0; border-bottom: 1px solid var(--jp-border-color1, #999) }
-.signer-table td.now { font-weight: bold; border-bottom: 2px solid currentColor }
-.signer-code { user-select: all; white-space: pre-wrap; font-family: var(--jp-code-font-family, monospace); font-size: 13px; line-height: 1.45;
+.signer-table th, .signer-table td { white-space: nowrap }
+.signer-wide { overflow-x: auto }
+pre.signer-code { user-select: all; white-space: pre-wrap; font-family: var(--jp-code-font-family, monospace); font-size: 13px; line-height: 1.45;
   color: var(--jp-content-font-color1, #111); background: var(--jp-layout-color2, #eee); padding: 8px; margin: 0; border-radius: 4px }
 .signer-row { display: flex; flex-wrap: wrap; gap: 12px; align-items: flex-start }
 </style>"""
@@ -39,13 +40,13 @@ def wrong(error: Exception) -> str:
     return f'<div class="signer-line" role="alert"><span class="signer-error">Not possible: {escape(" ".join(text.split()))}</span></div>'
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "", now: tuple[int, int] | None = None) -> str:
-    """Cells are texts, which are escaped. ``now``: row and column of the one that stands out."""
-    cell = lambda text, place: f'<td{" class=now" if place == now else ""}>{escape(text)}</td>'
-    body = "".join("<tr>" + "".join(cell(text, (r, c)) for c, text in enumerate(row)) + "</tr>" for r, row in enumerate(rows))
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """Rows of texts, which are escaped, under ``heads``."""
+    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows)
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    return (f'<table class="signer-table">{f"<caption>{escape(caption)}</caption>" if caption else ""}<thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table>")
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (f'<div class="signer-wide"><table class="signer-table">{title}<thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>")
 
 
 def guarded(status: ipywidgets.HTML, act: Callable[[], object]) -> Callable[..., None]:

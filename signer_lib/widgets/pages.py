@@ -13,7 +13,7 @@ from typing import Any
 from signer_lib.files import whole_file
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-BESIDE = 108                            # pixels that the controls below the stage need, on a page of usual width
+BESIDE = 136                            # pixels that the controls below the stage need, on a page of usual width
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from signer_lib.errors import SignerError
-from signer_lib.figures.skeleton import FACE, FACE_LINES, HEAD, SIDES, side_of
+from signer_lib.figures.skeleton import FACE, FACE_LINES, HEAD, KNUCKLES, SIDES, side_of
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.skeleton import Skeleton
 from signer_lib.signing import Signing
@@ -18,11 +18,11 @@ from signer_lib.widgets.pages import Page, named
 
 MISSING = -32768                        # in place of the coordinates of a joint that is not there
 MOST = 32000                            # of the largest coordinate
-THICK = {"body": 0.045, "hand": 0.017, "face": 0.012}                              # of lines, shoulder widths
+THICK = {"body": 0.045, "hand": 0.02, "face": 0.012}                              # of lines, shoulder widths
 VIEWS = ('<button id="front" type="button">front</button><button id="side" type="button">side</button>'
          '<button id="above" type="button">above</button><button id="in" type="button" aria-label="Nearer">+</button>'
          '<button id="out" type="button" aria-label="Farther">&#8722;</button>')
-KEYS = "Drag or arrows turn, + and - zoom (or the wheel, once clicked), 0 resets; space plays, comma and full stop step. Dark blue: right hand."
+KEYS = "Drag or arrows turn, + and - zoom, or the wheel once clicked; 0 resets. Space plays, comma and full stop step. The right hand is dark blue."
 
 
 def view_poses(poses: PoseSequence | Signing | Sequence[PoseSequence | Signing] | Mapping[str, PoseSequence | Signing], *, height: int = 320) -> Page:
@@ -63,7 +63,7 @@ def _lines(skeleton: Skeleton) -> list[list[object]]:
     if skeleton != SIGNER70:
         return [[a, b, BODY, THICK["hand"]] for a, b in skeleton.bones]
     lines: list[list[object]] = []
-    for a, b in SIGNER70.bones:
+    for a, b in (*SIGNER70.bones, *KNUCKLES):
         if b < FACE:
             side = side_of(b)
             lines.append([a, b, SIDES[side] if side else BODY, THICK["hand" if side else "body"]])

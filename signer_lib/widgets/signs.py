@@ -43,12 +43,12 @@ class SignBuilder:
         self._shapes = tuple(handshapes_of(LEXICON))
         if start not in self._signs:
             raise SignerError(f"there is no sign {start} of one part to start from: take one of stable-signer prior list")
-        wide: dict[str, Any] = {"style": {"description_width": "112px"}, "layout": {"width": "272px"}}
+        wide: dict[str, Any] = {"style": {"description_width": "100px"}, "layout": {"width": "258px"}}
         self.start = ipywidgets.Combobox(value=start, options=sorted(self._signs), description="start from", ensure_option=True,
                                          continuous_update=False, **wide)
         self.gloss = ipywidgets.Text("MY-SIGN", description="gloss", continuous_update=False, **wide)
         self.menus = self._menus(wide)
-        self.moment = ipywidgets.IntSlider(0, 0, 1, description="frame", layout={"width": "420px"})
+        self.moment = ipywidgets.IntSlider(0, 0, 1, description="frame", layout={"width": "300px"})
         self.play = ipywidgets.Play(min=0, max=1, interval=80)
         self.file = ipywidgets.Text(str(file), description="file", continuous_update=False, style={"description_width": "30px"},
                                     layout={"width": "340px"})
@@ -70,7 +70,7 @@ class SignBuilder:
                           ipywidgets.HBox([ipywidgets.VBox([self.picture, ipywidgets.HBox([self.play, self.moment])]),
                                            ipywidgets.VBox([self.code, ipywidgets.HBox([self.file, self.replace, self.save],
                                                                                       layout={"flex_flow": "row wrap"}), self.saved],
-                                                           layout={"flex": "1 1 360px"})], layout={"flex_flow": "row wrap"}))
+                                                           layout={"flex": "1 1 320px"})], layout={"flex_flow": "row wrap"}))
         self._start()
 
     def _menus(self, wide: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class SignBuilder:
     def _draw(self) -> None:
         now = min(self.moment.value, len(self.poses) - 1)
         alt = f"{self.gloss.value} at {now / self.poses.fps:.2f} s"
-        views = "".join(skeleton_svg(self.poses.xyz[now], alt, view, size=270) for view in ("front", "right side"))
+        views = "".join(skeleton_svg(self.poses.xyz[now], alt, view, size=225) for view in ("front", "right side"))
         self.picture.value = f'<div class="signer-row">{views}</div>'
 
     def _save(self) -> None:

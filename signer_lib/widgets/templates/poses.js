@@ -27,6 +27,12 @@ function project(point, width, height) {
   return [width / 2 + right * scale, height / 2 - up * scale, near, scale];
 }
 
+// What is farther away is paler: a colour with a share of the background's.
+function paler(colour, share) {
+  const full = colour.length === 4 ? colour.replace(/[0-9a-f]/gi, "$&$&") : colour;
+  return "rgb(" + [243, 245, 247].map((ground, k) => Math.round(parseInt(full.slice(2 * k + 1, 2 * k + 3), 16) * (1 - share) + ground * share)) + ")";
+}
+
 function draw(one, frame) {
   const canvas = one.canvas, dots = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
   if (!width || !height) return;
@@ -57,11 +63,9 @@ function draw(one, frame) {
     }
     pen.moveTo(item.a[0], item.a[1]);
     pen.lineTo(item.b[0], item.b[1]);
-    pen.globalAlpha = Math.min(1, Math.max(0.45, 0.8 + 0.35 * item.near));
-    pen.strokeStyle = item.colour;
+    pen.strokeStyle = paler(item.colour, Math.min(0.5, Math.max(0, 0.2 - 0.35 * item.near)));
     pen.lineWidth = item.thick * (item.a[3] + item.b[3]) / 2;
     pen.stroke();
-    pen.globalAlpha = 1;
   }
 }
 
