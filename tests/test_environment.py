@@ -43,6 +43,7 @@ ARROWS = {  # a package -> what of ours it may import
     "needs": {"pose", "language", "metrics", "experts", "render", "checkpoint", "files"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
+    "widgets": {"pose", "prior", "language", "performances", "experts", "render", "figures", "pipeline", "signing", "files"},
     "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
 }
 
