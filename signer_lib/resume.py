@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.optim import Optimizer
 
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
 
 
-def save_state(path: Path, groups: dict[str, dict[str, Tensor]], told: dict) -> None:
+def save_state(path: Path, groups: dict[str, dict[str, Tensor]], told: dict[str, Any]) -> None:
     """``groups`` of named tensors and ``told``, anything JSON can hold; the old file stays whole until the new one is."""
     tensors = {f"{group}/{name}": value.detach().cpu().contiguous().clone() for group, named in groups.items() for name, value in named.items()}
     with whole_file(path) as part:
         save_file(tensors, part, metadata={"told": json.dumps(told)})
 
 
-def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
+def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """What ``save_state`` wrote. Raises ``SignerError`` for a damaged file."""
     groups: dict[str, dict[str, Tensor]] = {}
     try:
@@ -35,16 +37,16 @@ def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
     return groups, told
 
 
-def optimizer_tensors(optimizer) -> tuple[dict[str, Tensor], dict[str, float]]:
+def optimizer_tensors(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, float]]:
     """An optimizer's state, parameter by parameter: its tensors, and its plain numbers."""
     rows = [(f"{k}/{name}", value) for k, row in optimizer.state_dict()["state"].items() for name, value in row.items()]
     return ({key: value for key, value in rows if isinstance(value, Tensor)},
             {key: value for key, value in rows if not isinstance(value, Tensor)})
 
 
-def restore_optimizer(optimizer, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
     """The reverse of ``optimizer_tensors``; the groups' settings stay the optimizer's own."""
-    state: dict[int, dict] = {}
+    state: dict[int, dict[str, Any]] = {}
     for key, value in (tensors | numbers).items():
         k, name = key.split("/")
         state.setdefault(int(k), {})[name] = value

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import ipywidgets
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from signer_lib.signing import Signing
 
 
 def png(figure: Figure, dpi: int = 80) -> bytes:
@@ -29,13 +33,16 @@ def scrubber(draw: Callable[[int], Figure], steps: int, name: str = "frame", fps
 def chooser(draw: Callable[..., Figure], **choices: Sequence[str]) -> ipywidgets.VBox:
     """A list to choose from for each argument of ``draw(name=chosen, ...)``; the first of each is chosen at the start."""
     lists = {name: ipywidgets.Dropdown(options=list(names), description=name) for name, names in choices.items()}
-    chosen = lambda: png(draw(**{name: box.value for name, box in lists.items()}))
+
+    def chosen() -> bytes:
+        return png(draw(**{name: box.value for name, box in lists.items()}))
+
     picture = ipywidgets.Image(value=chosen(), format="png")
     for box in lists.values():
         box.observe(lambda change: setattr(picture, "value", chosen()), "value")
     return ipywidgets.VBox([ipywidgets.HBox(list(lists.values())), picture])
 
 
-def scrub(signing) -> ipywidgets.VBox:
+def scrub(signing: Signing) -> ipywidgets.VBox:
     """Frames and gates of a ``signing.Signing``, moment by moment."""
     return scrubber(signing.plot_moment, len(signing.poses))

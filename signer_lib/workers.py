@@ -9,7 +9,8 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 def over(workers: int, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
@@ -23,4 +24,11 @@ def over(workers: int, work: Callable[[Job], Result], jobs: Iterable[Job]) -> It
 
 def _end_with_parent() -> None:
     """A worker whose parent was killed would wait for its next job forever."""
-    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
