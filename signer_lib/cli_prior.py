@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from signer_lib.errors import SignerError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from signer_lib.pose import PoseSequence
     from signer_lib.prior.database import Candidate, Prior
 
 prior = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The pose prior: every gloss with its candidate poses.")
@@ -90,7 +94,7 @@ def import_(
 
     body, embeddings, left_out, jerk = load_body(), slul_embeddings(), [], {"before": 0.0, "after": 0.0}
 
-    def rows():                                                 # one clip in memory at a time
+    def rows() -> Iterator[dict[str, Any]]:                       # one clip in memory at a time
         for name, poses in _clips(path, language):
             try:
                 stable, figures = stabilise(poses, body)
@@ -112,7 +116,7 @@ def import_(
     typer.echo(f"{added:,} clips added to {folder}, mean wrist jerk {jerk['before'] / added:.0f} -> {jerk['after'] / added:.0f} shoulder widths/s^3")
 
 
-def _clips(path: Path, language: str):
+def _clips(path: Path, language: str) -> Iterable[tuple[str, PoseSequence]]:
     """(name, recording) of everything in ``path``; of a lexicon, the rows of one pair of languages."""
     from signer_lib.pose.formats import read_lexicon, read_poses
 
@@ -134,14 +138,17 @@ def list_(
 
     opened = _open(folder)
     table = opened.table.select_columns(["gloss", "variant", "source", "frames", "fps", "stability"])
-    found: dict[str, list[dict]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in table:
         if fnmatchcase(row["gloss"].upper(), gloss.upper()):
             found.setdefault(row["gloss"], []).append(row)
     if not found:
         raise SignerError(f"no gloss of the prior {opened.name} is like '{gloss}'")
-    mean = lambda values: sum(values) / len(values)
-    lines = [("gloss", "variants", "sources", "seconds", "jerk")]
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    lines: list[tuple[str, ...]] = [("gloss", "variants", "sources", "seconds", "jerk")]
     lines += [(name, ", ".join(row["variant"] for row in rows), ", ".join(sorted({row["source"] for row in rows})),
                f"{mean([row['frames'] / row['fps'] for row in rows]):.2f}", f"{mean([row['stability']['jerk'] for row in rows]):.0f}")
               for name, rows in found.items()]
@@ -163,7 +170,7 @@ def show(
         raise SignerError(f"{out}: name a .png or an .mp4")
     opened = _open(folder)
     offered = opened.candidates(gloss)
-    lines = [("variant", "source", "signer", "licence", "seconds", "jerk", "bone drift", "missing")]
+    lines: list[tuple[str, ...]] = [("variant", "source", "signer", "licence", "seconds", "jerk", "bone drift", "missing")]
     lines += [(c.variant, c.source, c.signer, c.licence, f"{c.poses.duration:.2f}", f"{c.stability:.0f}", f"{c.bone_drift:.1e}", f"{c.missing:.1%}")
               for c in offered]
     _print_table(lines)
@@ -202,7 +209,9 @@ def _draw_picture(offered: list[Candidate], path: Path) -> None:
     from signer_lib.files import whole_file
     from signer_lib.render.drawn import draw_frame
 
-    moments = lambda c: np.linspace(0, len(c.poses) - 1, STEPS).round().astype(int)
+    def moments(c: Candidate) -> np.ndarray:
+        return np.linspace(0, len(c.poses) - 1, STEPS).round().astype(int)
+
     rows = [np.hstack([draw_frame(c.poses.xyz[frame], size=PICTURE, caption=f"{c.variant} {frame / c.poses.fps:.2f} s") for frame in moments(c)])
             for c in offered]
     with whole_file(path) as part:
@@ -218,7 +227,7 @@ def _draw_video(offered: list[Candidate], path: Path) -> None:
 
     fps, longest = 25, max(c.poses.duration for c in offered)
 
-    def frames():
+    def frames() -> Iterator[np.ndarray]:
         for second in np.arange(round(longest * fps) + fps) / fps:                # a second of rest at the end
             at = [min(int(second * c.poses.fps), len(c.poses) - 1) for c in offered]
             yield np.hstack([draw_frame(c.poses.xyz[k], size=2 * PICTURE, caption=c.variant) for c, k in zip(offered, at)])
@@ -261,16 +270,17 @@ def export(
         raise SignerError("--asl-lex goes with --prototypes; to have ASL-LEX's signs in a prior, use  stable-signer prior build --asl-lex")
     if prototypes and prototypes.suffix.lower() != ".npz":
         raise SignerError(f"{prototypes}: name an .npz file")
-    pair = language.split("-")
-    if len(pair) != 2 or not all(pair):
+    spoken, _, signed = language.partition("-")
+    if not spoken or not signed or "-" in signed:
         raise SignerError(f"'{language}' is no pair of languages: write the spoken and the signed one, for example en-ase")
     _check_files(asl_lex)
     from signer_lib.prior.exporting import write_prototypes
 
     if out:
         opened = _open(folder)
-        typer.echo(f"{len(opened.table):,} clips of {len(opened):,} glosses -> {opened.export(out, tuple(pair))}")
+        typer.echo(f"{len(opened.table):,} clips of {len(opened):,} glosses -> {opened.export(out, (spoken, signed))}")
         return
+    assert prototypes is not None                               # one of the two, see above
     if asl_lex:
         from signer_lib.prior.asl_lex import read_asl_lex
         from signer_lib.prior.body import load_body
