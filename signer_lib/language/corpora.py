@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
@@ -57,7 +58,8 @@ class Corpus:
         """``train``, ``dev`` or ``test`` by its name. Raises ``SignerError`` for any other."""
         if name not in SPLITS:
             raise SignerError(f"'{name}' is no split of a corpus: choose {', '.join(SPLITS)}")
-        return getattr(self, name)
+        result: list[Pair] = getattr(self, name)
+        return result
 
 
 def open_corpus(data: Path | str, text_ext: str = "text", language: str | None = None) -> Corpus:
@@ -215,8 +217,8 @@ def read_aslg(split: str, source: Path | str = ASLG) -> list[Pair]:
         raise SignerError(f"{source} has no split '{split}', only {', '.join(tables)}")
     if missing := {"text", "gloss"} - set(table.column_names):
         raise SignerError(f"{source} has no column {' and no column '.join(sorted(missing))}, only {', '.join(table.column_names)}: rename them")
-    pairs = [tuple(" ".join((side or "").split()) for side in row) for row in zip(table["text"], table["gloss"])]
-    pairs = [pair for pair in pairs if all(pair)]
+    rows = ((" ".join((text or "").split()), " ".join((gloss or "").split())) for text, gloss in zip(table["text"], table["gloss"]))
+    pairs = [pair for pair in rows if all(pair)]
     return pairs if len(tables) > 1 else [pair for pair in pairs if hashed_split(pair[0]) == split]
 
 
@@ -229,7 +231,7 @@ def _is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
 
 
-def _tables(source: Path | str) -> dict:
+def _tables(source: Path | str) -> dict[str, Any]:
     import datasets  # here, since it takes seconds and most commands do not need it
 
     try:

@@ -9,6 +9,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import set_seed
@@ -33,7 +34,7 @@ from signer_lib.metrics.text import text_scores
 class SlulConfig:
     """A preset of ``signer_lib/presets/slul_*.yaml``; the comments there say what each value is for."""
 
-    model: dict
+    model: dict[str, Any]
     vocabulary: int
     epochs: int
     batch_size: int
@@ -61,7 +62,7 @@ class SlulConfig:
     max_glosses: int
     precision: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {"masking": ("uniform", "semantic"), "kl_moves": ("both", "masked", "whole"), "precision": ("auto", "fp32", "bf16")}
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
@@ -84,7 +85,7 @@ def slul_config(size: str, changes: list[str] | None = None) -> SlulConfig:
     return load_config(SlulConfig, size if size.endswith((".yaml", ".yml")) else f"slul_{size}", changes)
 
 
-def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
+def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict[str, Any]:
     """``text_scores`` of what SLUL makes of the pairs' texts."""
     found = slul.translate([text for text, _ in pairs], beams)
     return text_scores([" ".join(sentence.glosses) for sentence in found], [gloss for _, gloss in pairs])
@@ -99,13 +100,15 @@ def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLU
     return SLUL.new(SignTokenizer.train(corpus.train, corpus.language, config.vocabulary), settings, config.model, prompts)
 
 
-class Training(Loop):
+class Training(Loop[SLUL]):
     """One training of SLUL: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
 
     title = "slul"
+    config: SlulConfig
+    batches: Batches
 
     def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
         self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
@@ -191,14 +194,14 @@ class Training(Loop):
         fast = self.slul.tokenizer.fast
         glosses = [" ".join(SLOTS[0] if token.startswith(SPELLED) else token for token in gloss.split()) for _, gloss in self.corpus.train]
         idf = inverse_document_frequency(fast(glosses, add_special_tokens=False).input_ids, len(fast))
-        slots = fast.convert_tokens_to_ids(SLOTS)
+        slots = self.slul.tokenizer.ids(SLOTS)
         idf[slots] = idf[slots[0]].item()
         return idf
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     def score(self, epoch: int) -> None:
         """Dev BLEU-4 of the averaged weights, by greedy search."""
-        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else None
+        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else {}
         scores = self._agree(scores)
         shown = {f"dev_{key}": round(scores[key], 2) for key in ("bleu4", "rouge", "wer", "exact")}
         self._write({"step": self.state["step"], "epoch": epoch, **shown})
@@ -214,5 +217,5 @@ class Training(Loop):
         return {"weights": self.inner, "averaged": self.averaged}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, SLUL]:
         return self.averaged, self.averaged.slul
