@@ -117,7 +117,7 @@ NEEDED = (
     *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate", "diffusers"),
     *("pose-format", "spoken-to-signed", "matplotlib", "av"),
 )
-EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "vtk": "studio"}
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "mypy": "dev", "vtk": "studio"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",
