@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | studio | train | evaluate | prior | rating | figures | doctor``, also ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | train | evaluate | prior | convert | rating | figures | doctor``, and ``python -m signer_lib``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
+from signer_lib.cli_convert import convert
 from signer_lib.cli_figures import figures
 from signer_lib.cli_joint import train_joint
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
@@ -42,6 +43,7 @@ app.add_typer(prior, name="prior")
 app.add_typer(rating, name="rating")
 app.command("sign")(sign)
 app.command("studio")(studio)
+app.command("convert")(convert)
 app.command("figures")(figures)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)

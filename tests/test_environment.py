@@ -36,6 +36,7 @@ ARROWS = {  # a package -> what of ours it may import
               "results"},
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
+    "exercises": {"pose", "prior", "language", "experts", "metrics", "render", "joint", "files"},
     "rating": {"render", "files", "progress"},
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
