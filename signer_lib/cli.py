@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | studio | train | evaluate | prior | convert | rating | figures | doctor``, and ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | train | evaluate | prior | convert | rating | figures | doctor``, ``python -m signer_lib``."""
 
 from __future__ import annotations
 

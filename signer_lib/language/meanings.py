@@ -33,7 +33,7 @@ class Meanings:
 
     def one_of(self, makers: Sequence[Callable[[], T]]) -> T:
         """What one of them makes, drawn at random."""
-        return self.one_of(makers)
+        return self.pick(makers)()
 
     def noun(self, kinds: Iterable[str]) -> tuple[Noun, bool]:
         """A noun of one of the classes; sometimes one that has no gloss, which is fingerspelled."""

@@ -12,7 +12,7 @@ This is what ``generate`` of transformers finds; but for one sentence most of a 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ class Decoder:
     def __init__(self, model: T5ForConditionalGeneration, H: Tensor, mask: Tensor, longest: int):
         """H (B, L, d), mask (B, L); ``longest`` is the greatest number of steps."""
         self.stack = model.decoder
-        self.blocks: Any = model.decoder.block
+        self.blocks = cast(Any, model.decoder.block)
         self.mask = mask[:, None, None].bool()
         first = self.blocks[0].layer[0].SelfAttention  # its bias for how far back a token lies is every layer's
         self.bias = first.compute_bias(1, longest, past_seen_tokens=longest - 1)  # (1, heads, 1, longest), the nearest last

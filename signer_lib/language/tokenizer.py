@@ -189,12 +189,12 @@ class SignTokenizer(Words):
 
     # --- tokens ------------------------------------------------------------------------------------------------------
     def ids(self, tokens: list[str]) -> list[int]:
-        found: list[int] = [self.fast.convert_tokens_to_ids(token) for token in tokens]
-        return found
+        """One each."""
+        return [found for token in tokens if isinstance(found := self.fast.convert_tokens_to_ids(token), int)]
 
     def tokens(self, ids: list[int]) -> list[str]:
-        found: list[str] = [self.fast.convert_ids_to_tokens(i) for i in ids]
-        return found
+        """One each."""
+        return [found for i in ids if isinstance(found := self.fast.convert_ids_to_tokens(i), str)]
 
     # --- gloss side --------------------------------------------------------------------------------------------------
     @staticmethod

@@ -59,7 +59,7 @@ class Figure:
 
     def of(self, *prefixes: str) -> np.ndarray:
         """(V,) whether a vertex belongs to a bone of one of these names."""
-        named: np.ndarray = np.asarray(np.char.startswith(self.part[:, None], np.array(prefixes))).any(1)
+        named: np.ndarray = np.logical_or.reduce(np.char.startswith(self.part[:, None], np.array(prefixes)), axis=1)
         return named
 
     def surface(self, start: np.ndarray, towards: ArrayLike, faces: np.ndarray) -> np.ndarray:

@@ -145,8 +145,9 @@ def _safetensors(path: Path, fps: float | None, aspect: float | None, language: 
             if xyz.shape[1:] != (len(SIGNER70), 3):
                 raise SignerError(f"{file} is in the skeleton {held.skeleton or 'of ' + str(xyz.shape[1]) + ' joints'}, not {SIGNER70.name}")
             more = told[k] if k < len(told) else {}
-            yield NamedClip(str(more.get("name") or beside[k]["name"] or f"{file.stem}-{held.names[k]}"), PoseSequence(xyz, held.fps), " ".join(glosses) or None,
-                            text or None, str(more["signer"]) if more.get("signer") else None)
+            name = str(more.get("name") or beside[k]["name"] or f"{file.stem}-{held.names[k]}")
+            yield NamedClip(name, PoseSequence(xyz, held.fps), " ".join(glosses) or None, text or None,
+                            str(more["signer"]) if more.get("signer") else None)
 
 
 def _told(path: Path) -> list[dict[str, object]]:

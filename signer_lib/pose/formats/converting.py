@@ -117,8 +117,8 @@ def losses(clip: NamedClip, form: Format, body: str | None = None) -> Iterator[s
             yield "confidences"
         if not form.depth and np.nanmax(abs(poses.xyz[..., 2]), initial=0) > 0:
             yield "depth"
-        if form.name in ("mediapipe", "npz") and any(np.nanmax(abs(poses.joint(f"{s}_wrist") - poses.joint(f"{s}_hand_wrist"))[:, 2], initial=0) > 1e-3
-                                                     for s in "lr"):
+        apart = [abs(poses.joint(f"{s}_wrist") - poses.joint(f"{s}_hand_wrist"))[:, 2] for s in "lr"]
+        if form.name in ("mediapipe", "npz") and np.nanmax(apart, initial=0) > 1e-3:
             yield "how much nearer a hand is than its arm's wrist"
         if form.name == "skels" and np.nanmax(abs(poses.joint("neck")), initial=0) > 5e-5:
             yield "the neck's way"
@@ -196,7 +196,7 @@ def _write_each(clips: Iterator[NamedClip], target: Path, suffix: str, write: Ca
         for clip in chain([first], [second] if second else [], clips):
             name = plain_name(clip.name, taken)
             write(clip, part / f"{name}{suffix}")
-            told.append((name, clip._replace(poses=None, raw=None)))                # type: ignore[arg-type]
+            told.append((name, clip._replace(poses=None, raw=None)))  # type: ignore[arg-type]  # what follows are its words
         write_words(told, part / WORDS)
 
 
@@ -224,8 +224,8 @@ def _write_safetensors(clips: Iterator[NamedClip], target: Path, language: str, 
     write_folder(clips, target.parent if named else target, target.stem if named else "train")
 
 
-_WRITERS: dict[str, Callable[[Iterator[NamedClip], Path, str, str | None], None]] = {
+_WRITERS: dict[str, Callable[[Iterator[NamedClip], Path, str, str | None], object]] = {
     "pose": _write_pose, "mediapipe": _write_mediapipe, "openpose": _write_openpose, "spoken-to-signed": _write_lexicon,
-    "safetensors": _write_safetensors, "skels": lambda clips, target, *_: write_skels(clips, target) and None,
-    "npz": lambda clips, target, *_: write_npz(clips, target) and None, "slrtp": lambda clips, target, *_: write_slrtp(clips, target) and None,
+    "safetensors": _write_safetensors, "skels": lambda clips, target, *_: write_skels(clips, target),
+    "npz": lambda clips, target, *_: write_npz(clips, target), "slrtp": lambda clips, target, *_: write_slrtp(clips, target),
 }

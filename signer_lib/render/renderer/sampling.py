@@ -75,6 +75,6 @@ def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: Seq
 
 def clean(found: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
     """The result of ``steps``: the clean latents of the last one."""
-    for _, latents in found:  # noqa: B007  the last one
+    for _, latents in found:
         pass
     return latents

@@ -271,7 +271,8 @@ class RefinerStage(DiffusionStage):
 
     @property
     def _used(self) -> RendererPipeline:
-        return self._renderer(self.pipeline.denoiser, self.average.module)
+        average: Any = self.average.module
+        return self._renderer(self.pipeline.denoiser, average)
 
 
 def mean_frame(train: Packed, style: str) -> np.ndarray:
