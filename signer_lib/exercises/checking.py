@@ -101,7 +101,10 @@ class Exercise:
 
     def _wrong(self, found: Mapping[str, Any], cases: Mapping[str, tuple[Any, ...]]) -> str | None:
         if self.accept is not None:
-            said = (self.accept(found[name], *arguments) for name, arguments in cases.items())
+            try:
+                said = [self.accept(found[name], *arguments) for name, arguments in cases.items()]
+            except Exception as error:
+                return f"this cannot be read: {type(error).__name__}: {_one_line(error)} (hint: {self.hint})"
             return next((one for one in said if one is not None), None)
         unlike = self._unlike(found, self.right, cases)
         if unlike is None:
@@ -152,7 +155,7 @@ def difference(found: Any, wanted: Any, tolerance: float) -> str | None:
             return f"{_named(found)} where {_named(wanted)} is wanted"
         return _first((f"{field.name}: ", difference(getattr(found, field.name), getattr(wanted, field.name), tolerance)) for field in fields(wanted))
     if not _is_numbers(wanted):
-        return None if found == wanted else f"{found!r} where {wanted!r} is wanted"
+        return None if isinstance(found, type(wanted)) and found == wanted else f"{found!r} where {wanted!r} is wanted"
     alike = _is_tensor(found) if _is_tensor(wanted) else isinstance(found, np.ndarray) if np.ndim(wanted) else _is_numbers(found)
     return _between(_array(found), _array(wanted), tolerance) if alike else f"{_named(found)} where {_named(wanted)} is wanted"
 

@@ -156,7 +156,7 @@ def _readings(arm: np.ndarray, lengths: np.ndarray, *, clip: bool = True, root: 
     return np.asarray(np.cumsum(depth, axis=-1) if chained else depth)
 
 
-def drawn_arm(gloss: str = "HELP") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def drawn_arm(gloss: str = "LEARN") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The right arm of a compiled sign: its picture (T, 3, 2), the lengths of its bones (2,), the true depths of elbow and wrist (T, 2)."""
     body = load_body()
     arm = arms(compile_sign(load_signs()[gloss], body))["right"][:, :3]
@@ -165,7 +165,7 @@ def drawn_arm(gloss: str = "HELP") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _arms() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     picture, lengths, _ = drawn_arm()
-    return {"HELP, as it is drawn": (picture, lengths), "a shorter body: bones that look too long": (picture, 0.8 * lengths)}
+    return {"LEARN, as it is drawn": (picture, lengths), "a shorter body: bones that look too long": (picture, 0.8 * lengths)}
 
 
 check_readings = Exercise(

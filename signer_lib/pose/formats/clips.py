@@ -50,7 +50,7 @@ def read_clips(path: str | Path, fps: float | None = None, aspect: float | None 
         yield clip._replace(name=clip.name if count[clip.name] == 1 else f"{clip.name}#{count[clip.name]}", gloss=clip.gloss or said.gloss,
                             text=clip.text or said.text, signer=clip.signer or said.signer)
     if not found:
-        raise SignerError(f"{path} holds no clips" + (f" of {language}" if language else "") + f"; give {KNOWN}")
+        raise SignerError(f"{path} holds no clips" + (f" of {language}" if language else f"; give {KNOWN}"))
 
 
 def kind_of(path: Path) -> str:
@@ -146,8 +146,8 @@ def _safetensors(path: Path, fps: float | None, aspect: float | None, language: 
                 raise SignerError(f"{file} is in the skeleton {held.skeleton or 'of ' + str(xyz.shape[1]) + ' joints'}, not {SIGNER70.name}")
             more = told[k] if k < len(told) else {}
             name = str(more.get("name") or beside[k]["name"] or f"{file.stem}-{held.names[k]}")
-            yield NamedClip(name, PoseSequence(xyz, held.fps), " ".join(glosses) or None, text or None,
-                            str(more["signer"]) if more.get("signer") else None)
+            signer = str(more["signer"]) if more.get("signer") else None
+            yield NamedClip(name, PoseSequence(xyz, held.fps), " ".join(glosses) or None, text or None, signer)
 
 
 def _told(path: Path) -> list[dict[str, object]]:

@@ -117,8 +117,8 @@ def losses(clip: NamedClip, form: Format, body: str | None = None) -> Iterator[s
             yield "confidences"
         if not form.depth and np.nanmax(abs(poses.xyz[..., 2]), initial=0) > 0:
             yield "depth"
-        apart = [abs(poses.joint(f"{s}_wrist") - poses.joint(f"{s}_hand_wrist"))[:, 2] for s in "lr"]
-        if form.name in ("mediapipe", "npz") and np.nanmax(apart, initial=0) > 1e-3:
+        wrists = [(poses.joint(f"{side}_wrist") - poses.joint(f"{side}_hand_wrist"))[:, 2] for side in "lr"]
+        if form.name in ("mediapipe", "npz") and np.nanmax(np.abs(wrists), initial=0) > 1e-3:
             yield "how much nearer a hand is than its arm's wrist"
         if form.name == "skels" and np.nanmax(abs(poses.joint("neck")), initial=0) > 5e-5:
             yield "the neck's way"

@@ -89,8 +89,7 @@ def _files(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
 
 
 def write_folder(clips: Iterable[NamedClip], folder: str | Path, split: str) -> int:
-    """``SPLIT.safetensors`` (float32), ``.text``, ``.gloss`` and ``.files`` (names), all or nothing; clips of another frame rate than the first are
-    brought to it.
+    """``SPLIT.safetensors`` (float32), ``.text``, ``.gloss`` and ``.files`` (names), all or nothing; all at the frame rate of the first.
 
     A clip without a text or glosses has an empty line. -> how many clips
     """

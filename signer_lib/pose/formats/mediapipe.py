@@ -7,7 +7,7 @@ the tracker saw nothing. A landmark is [x, y, z], [x, y, z, visibility] or an ob
 and of the height (y) of the picture.
 
 npz: one array a clip. (T, 108, 3) is ASL-App's: pose 33, left hand 21, right hand 21, face 33, NaN where missing. (T, 170) is the
-layout of 11 pose points x (x, y, z, visibility), left hand 21 x 3, right hand 21 x 3, zeros where missing.
+layout of 11 pose points x (x, y, z, visibility), left hand 21 x 3, right hand 21 x 3, zeros where missing. A clip ``book__03`` signs BOOK.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def read_npz(path: str | Path, fps: float | None = None, aspect: float = ASPECT)
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             for name in names:
                 clip = name.removesuffix(".npy")
-                yield NamedClip(clip, _clip(_array(member(archive, name, path)), clip, f"{path}, clip {clip}", fps, aspect))
+                poses = _clip(_array(member(archive, name, path)), f"{path}, clip {clip}", fps, aspect)
+                yield NamedClip(clip, poses, clip.rpartition("__")[0].upper() or None)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror or error}; check the path") from error
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, RuntimeError, zlib.error) as error:         # RuntimeError: encrypted, or packed anew
@@ -99,8 +100,8 @@ def _array(content: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
 
 
-def _clip(values: np.ndarray, name: str, source: str, fps: float | None, aspect: float) -> PoseSequence:
-    numeric = values.dtype.kind == "f" and len(values)
+def _clip(values: np.ndarray, source: str, fps: float | None, aspect: float) -> PoseSequence:
+    numeric = values.dtype.kind == "f" and values.ndim > 1 and len(values)
     if numeric and values.shape[1:] == (108, 3):
         pose, left, right, mesh = np.split(values.astype(float), (33, 54, 75), axis=1)
         at = {point: mesh[:, k] for k, point in enumerate(ASL_APP_MESH)}

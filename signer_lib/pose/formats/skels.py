@@ -86,9 +86,9 @@ def write_skels(clips: Iterable[NamedClip], path: str | Path) -> int:
     with filling(path.parent) as part:
         with open(part / path.name, "w", encoding="utf-8") as file:
             for clip in clips:
-                xyz = np.nan_to_num((clip.poses.xyz - clip.poses.joint("neck")[:, None])[:, :50].astype(float) * (1, -1, 1) / SCALE)
+                xyz = (clip.poses.xyz - clip.poses.joint("neck")[:, None])[:, :50].astype(float) * (1, -1, 1) / SCALE
                 rows = np.zeros((len(xyz), 50, 3))
-                rows[:, OURS] = xyz
+                rows[:, OURS] = np.nan_to_num(xyz).round(5) + 0.0                              # no -0
                 numbers = (f"{value:.5f}" for frame in rows for value in frame.ravel())
                 file.write(" ".join(" ".join([*islice(numbers, VALUES - 1), f"{k / len(rows):.4f}"]) for k in range(len(rows))) + "\n")
                 told.append({"name": clip.name, "gloss": clip.gloss, "text": clip.text})
