@@ -14,7 +14,7 @@ from signer_lib.errors import SignerError, no_space
 try:
     import fcntl
 except ImportError:                      # Windows: what a killed process leaves there stays
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a system without it
 
 PART = ".part-"
 

@@ -198,7 +198,7 @@ def test_a_study_goes_from_files_to_a_pipeline_that_signs(example, whole):
     out, told = whole
     assert json.loads((out / "results.json").read_text())["table"] == [list(line) for line in told["table"]] and told["table"][0] == HEAD
     pools = {name: Prior.load(out / "data" / "pools" / name) for name in ("prior", "judge", "dev", "test")}
-    variants = {name: {variant for variant in pool.table["variant"][:]} for name, pool in pools.items()}
+    variants = {name: set(pool.table["variant"][:]) for name, pool in pools.items()}
     assert not variants["prior"] & variants["test"] and not variants["judge"] & variants["test"]        # no recording is on both sides
     assert sum(told["stages"]["prior"]["clips"].values()) == 24 and told["stages"]["prior"]["glosses_with_held_out_recordings"] == 6
     rows = told["reached"]["poses"]["rows"]

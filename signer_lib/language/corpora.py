@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
@@ -65,7 +65,8 @@ class Corpus:
         """``train``, ``dev`` or ``test`` by its name. Raises ``SignerError`` for any other."""
         if name not in SPLITS:
             raise SignerError(f"'{name}' is no split of a corpus: choose {', '.join(SPLITS)}")
-        return getattr(self, name)
+        result: list[Pair] = getattr(self, name)
+        return result
 
 
 def open_corpus(data: Path | str, text_ext: str = "text", language: str | None = None, stream: bool = False) -> Corpus:
@@ -268,7 +269,7 @@ def _hashed_to(split: str, row: dict[str, str | None]) -> bool:
     return hashed_split(" ".join((row["text"] or "").split())) == split
 
 
-def _table(source: Path | str, split: str, streaming: bool = False):
+def _table(source: Path | str, split: str, streaming: bool = False) -> tuple[Any, bool]:
     """The table of a split, or the only one; -> it, and whether it is the only one. Raises ``SignerError`` for none, or no such columns."""
     tables = _tables(source, streaming)
     if "validation" in tables:
@@ -291,7 +292,7 @@ def _is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
 
 
-def _tables(source: Path | str, streaming: bool = False) -> dict:
+def _tables(source: Path | str, streaming: bool = False) -> dict[str, Any]:
     import datasets  # here, since it takes seconds and most commands do not need it
 
     try:

@@ -90,7 +90,9 @@ class OwnExperts(experts.Training):
     """SLP-MoE on states of the true glosses, whatever SLUL would read: a study's SLUL may be young, and its sentences few. [ours]"""
 
     def examples(self, performed: list[Performed], slul: SLUL) -> tuple[list[Example], int]:
-        able = lambda gloss: gloss in slul.ids or (gloss.startswith(SPELLED) and slul.tokenizer.known is not None)
+        def able(gloss: str) -> bool:
+            return gloss in slul.ids or (gloss.startswith(SPELLED) and slul.tokenizer.known is not None)
+
         kept = [row for row in performed if all(map(able, row.glosses))]
         return [example(row, sentence, self.offers) for row, sentence in zip(kept, states_of(slul, kept))], len(performed) - len(kept)
 

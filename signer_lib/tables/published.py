@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,7 @@ FILE = Path(__file__).parent / "published.yaml"
 
 
 @cache
-def listed() -> tuple[dict, ...]:
+def listed() -> tuple[dict[str, Any], ...]:
     """Every entry of the file, as it stands there."""
     return tuple(yaml.safe_load(FILE.read_text(encoding="utf-8")))
 
