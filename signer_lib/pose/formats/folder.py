@@ -13,6 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import read_lines
 from signer_lib.pose.formats import read_poses
 
 
@@ -51,7 +52,7 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_lines(path)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}; a data folder has one sentence a line in it") from None
     except UnicodeDecodeError as error:

@@ -12,12 +12,12 @@ layout of 11 pose points x (x, y, z, visibility), left hand 21 x 3, right hand 2
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import read_arrays
 from signer_lib.pose.formats.picture import FPS, GUESSED, blank, from_picture, read_json
 from signer_lib.pose.formats.pose_file import MESH, MESH_NOSE
 from signer_lib.pose.sequence import PoseSequence
@@ -64,20 +64,19 @@ def read_npz(path: str | Path, fps: float | None = None, aspect: float = ASPECT)
     """
     clips = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in archive.files:
-                clips[name] = _clip(archive[name], name, f"{path}, clip {name}", fps, aspect)
+        for name, values in read_arrays(path):
+            clips[name] = _clip(values, name, f"{path}, clip {name}", fps, aspect)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror or error}; check the path") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError) as error:       # AttributeError: an .npy in disguise
-        raise SignerError(f"{path} is not an npz of landmarks ({str(error).splitlines()[0]}); download it again") from error
+    except ValueError as error:
+        raise SignerError(f"{path} is not an npz of landmarks ({error}); download it again") from error
     if not clips:
         raise SignerError(f"{path} holds no clips; download it again")
     return clips
 
 
 def _clip(values: np.ndarray, name: str, source: str, fps: float | None, aspect: float) -> PoseSequence:
-    numeric = values.dtype.kind == "f" and len(values)
+    numeric = values.dtype.kind == "f" and values.ndim > 1 and len(values)
     if numeric and values.shape[1:] == (108, 3):
         pose, left, right, mesh = np.split(values.astype(float), (33, 54, 75), axis=1)
         at = {point: mesh[:, k] for k, point in enumerate(ASL_APP_MESH)}

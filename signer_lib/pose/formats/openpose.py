@@ -8,11 +8,13 @@ lies in the plane z = 0 until the prior lifts it.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import check_inflation
 from signer_lib.pose.formats.picture import FPS, blank, from_picture, read_json
 from signer_lib.pose.sequence import PoseSequence
 from signer_lib.pose.skeleton import SIGNER70
@@ -38,11 +40,12 @@ def read_openpose(path: str | Path, fps: float | None = None) -> dict[str, PoseS
                 clips.setdefault(file.parent.relative_to(path).as_posix(), []).append((str(file), file.read_bytes()))
         else:
             with zipfile.ZipFile(path) as archive:
+                check_inflation(archive)
                 for name in sorted(name for name in archive.namelist() if name.endswith(".json")):
                     clips.setdefault(str(PurePosixPath(name).parent), []).append((f"{path}/{name}", archive.read(name)))
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror or error}; check the path") from error
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:   # RuntimeError: encrypted
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:   # RuntimeError: encrypted
         raise SignerError(f"{path} is not a readable zip ({error}); download it again") from error
     if not clips:
         raise SignerError(f"{path} holds no JSON files; give the folder or zip of OpenPose's --write_json")
