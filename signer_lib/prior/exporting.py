@@ -29,6 +29,7 @@ INDEX = ("path", "spoken_language", "signed_language", "start", "end", "words", 
 FLIP = np.array([1, -1, -1])            # image axes <-> the contract's
 HIPS = {"LEFT_HIP": (0.34, -1.5, 0.0), "RIGHT_HIP": (-0.34, -1.5, 0.0)}        # from the neck; signer70 has none, and spoken-to-signed wants them
 PT_JOINTS = 50                          # the first joints of signer70: body and hands in Progressive Transformers' order
+LONGEST_NAME = 100                      # letters of a file's name before its ending; file systems take 255
 STILL, BELOW = 0.03, -1.0                # shoulder widths: what a hanging hand moves, and where the signing space ends
 
 
@@ -81,7 +82,7 @@ def words_of(gloss: str) -> str:
 
 def _file_name(stem: str, taken: set[str]) -> str:
     """A name for any file system, where READ and read are one file."""
-    plain = re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII).strip("._") or "clip"
+    plain = re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII)[:LONGEST_NAME].strip("._") or "clip"
     name, k = f"{plain}.pose", 2
     while name.lower() in taken:
         name, k = f"{plain}-{k}.pose", k + 1
