@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from pathlib import Path
 
 from signer_lib.assets import CHECKPOINTS
+from signer_lib.checkpoint import load_json
 from signer_lib.errors import run
 from signer_lib.language.corpora import Pair, read_pairs, read_prompts
 from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar, normalised
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     slul, pairs = load_slul(args.model), read_pairs(FOLDER, "test")
-    training = json.loads((args.model / "training.json").read_text(encoding="utf-8"))
+    training = load_json(args.model, "training.json")
     texts, truth = map(list, zip(*pairs))
     found = [sentence.glosses for sentence in slul.translate(texts)]
     rows = {

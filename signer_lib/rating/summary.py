@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 from signer_lib.rating.agreement import counts_of, ordinal_alpha
 from signer_lib.rating.exported import Ratings, read_key, read_ratings
 from signer_lib.rating.scales import CANNOT_TELL, DESCRIPTIONS, POINTS, READINGS, SCALES
@@ -23,8 +23,8 @@ def summary_or_none(folder: Path = RESULTS / "rating") -> dict | None:
     if not path.is_file():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        return from_json(path.read_bytes())
+    except (OSError, ValueError):
         raise SignerError(f"{path} is damaged: make it again with  stable-signer rating summary") from None
 
 
