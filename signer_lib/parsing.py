@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import yaml
@@ -20,6 +21,7 @@ DEEPEST = 100                            # levels of lists and mappings
 MOST_NODES = 1_000_000                   # of a YAML file whose aliases are written out
 LARGE, INFLATION = 64 * 2**20, 200       # bytes in an archive from which on it may not be so many times its packed size; landmarks are 2 to 50 times
 
+T = TypeVar("T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -58,10 +60,19 @@ def from_json(content: str | bytes) -> object:
 
 def from_yaml(content: str | bytes) -> object:
     """What YAML says: text, numbers, dates, lists, mappings; no other tags, no key twice. Raises ``NotYaml``."""
+    return _parsed(content, lambda text: yaml.load(text, _Loader))            # a safe loader
+
+
+def nodes_of(content: str | bytes) -> yaml.Node | None:
+    """The same as nodes that know their lines, for whoever tells errors by them; None for an empty file. Raises ``NotYaml``."""
+    return _parsed(content, lambda text: yaml.compose(text, _LOADER))
+
+
+def _parsed(content: str | bytes, parse: Callable[[str], T]) -> T:
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         _check_size(text)
-        return yaml.load(text, _Loader)                                       # a safe loader
+        return parse(text)
     except NotYaml:
         raise
     except yaml.YAMLError as error:

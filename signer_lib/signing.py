@@ -20,7 +20,7 @@ from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice
 from signer_lib.figures.gates import plot_gates
 from signer_lib.figures.moment import plot_moment
-from signer_lib.figures.poses import plot_strip
+from signer_lib.figures.poses import plot_sentence, plot_strip
 from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.language.slul import GlossSentence
@@ -176,7 +176,7 @@ class Signing:
 
     def plot_gates(self) -> Axes:
         """The gate weights over time with the glosses. Raises ``SignerError`` if there are none."""
-        gates = self._weighed()
+        gates = self.weighed
         return plot_gates(gates, self.named_spans, [f"expert {k + 1}" for k in range(gates.shape[1])], fps=FPS)
 
     def plot_strip(self) -> Figure:
@@ -186,11 +186,17 @@ class Signing:
         middles = [(span.start + span.stop) // 2 for span in self.spans if span.unit is not None]
         return plot_strip(self.poses, middles, captions=self.captions, columns=-(-len(middles) // -(-len(middles) // 6)), size=320)
 
+    def plot_sentence(self) -> Figure:
+        """Glosses, their sources, a frame of each and the gates: the sentence on one page. Raises ``SignerError`` if there are no gates."""
+        return plot_sentence(self.poses, self.weighed, self.gloss_spans)
+
     def plot_moment(self, frame: int) -> Figure:
         """One frame beside the gates. Raises ``SignerError`` if there are none."""
-        return plot_moment(self.poses, self._weighed(), self.named_spans, frame, caption=self.captions[frame])
+        return plot_moment(self.poses, self.weighed, self.named_spans, frame, caption=self.captions[frame])
 
-    def _weighed(self) -> np.ndarray:
+    @property
+    def weighed(self) -> np.ndarray:
+        """The gates (T, K). Raises ``SignerError`` for poses of which nobody weighed anything."""
         if self.gates is None:
             raise SignerError("these poses are your own: no expert was weighed, so there are no gates to plot")
         return self.gates
@@ -201,10 +207,10 @@ class Signing:
                 "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "given": list(self.given), "models": self.models,
                 "seed": self.seed, "video": self.video, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
 
-    def save(self, folder: Path | str, size: int = 512, captions: bool = True, **how) -> dict[str, Path]:
-        """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates. ``how``: as ``frames``.
+    def save(self, folder: Path | str, size: int = 512, captions: bool = True, told: dict[str, str] | None = None, **how) -> dict[str, Path]:
+        """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates.
 
-        -> name: path
+        told  what else report.json is to say.    how  as ``frames``.    -> name: path
         """
         folder, names = Path(folder), [name for name in FILES if name != "gates.png" or self.gates is not None]
         with filling(folder) as part:
@@ -215,7 +221,7 @@ class Signing:
             write_pose(self.poses, part / "poses.pose")
             if self.gates is not None:
                 save_fig(self.plot_gates().figure, part / "gates.png")
-            (part / "report.json").write_text(json.dumps(self.report(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            (part / "report.json").write_text(json.dumps(self.report() | (told or {}), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for other in set(FILES) - set(names):
             (folder / other).unlink(missing_ok=True)        # of what was saved here before
         return {name: folder / name for name in names}

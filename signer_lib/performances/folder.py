@@ -92,4 +92,5 @@ def _with_bones(xyz: np.ndarray, fps: float) -> PoseSequence:
     path = Trajectory.of(xyz)
     bones = Trajectory.of(load_body().rest()[None]).length
     length = torch.cat([bones[:, :FACE.start].expand(len(path), -1), path.length[:, FACE]], 1)
-    return Trajectory(path.direction, length).poses(fps)
+    whole = np.isfinite(xyz).all((1, 2))[:, None, None]                     # a frame that lacks a joint stays as it is stored
+    return PoseSequence(np.where(whole, Trajectory(path.direction, length).xyz.numpy(), xyz), fps)
