@@ -245,5 +245,5 @@ def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np
 def slug(text: str) -> str:
     """A folder name for a text: its first words; a long text also gets a few characters of its hash."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return words if 0 < len(words) <= 60 else f"{words[:50].rstrip('-')}-{digest}".lstrip("-")

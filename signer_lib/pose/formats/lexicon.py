@@ -11,7 +11,7 @@ from pathlib import Path
 from pose_format import Pose
 
 from signer_lib.errors import SignerError
-from signer_lib.files import filling
+from signer_lib.files import filling, inside
 from signer_lib.pose.formats.named import plain_name
 from signer_lib.pose.formats.pose_file import read_pose
 from signer_lib.pose.sequence import PoseSequence
@@ -51,11 +51,10 @@ def _entry(row: dict[str, str], folder: Path, where: str) -> tuple[str, str, Pos
         start, end = int(row["start"] or 0), int(row["end"] or 0)
     except ValueError:
         raise SignerError(f"{where}: start '{row['start']}' and end '{row['end']}' must be whole milliseconds") from None
-    if not (folder / row["path"]).resolve().is_relative_to(folder.resolve()):
-        raise SignerError(f"{where}: {row['path']} leads out of {folder}; a lexicon names only files of its own")
-    if not (folder / row["path"]).is_file():
+    path = inside(folder, row["path"])
+    if not path.is_file():
         raise SignerError(f"{where}: there is no file {row['path']} in {folder}; download the lexicon again")
-    poses = read_pose(folder / row["path"])
+    poses = read_pose(path)
     first, last = math.floor(start / 1000 * poses.fps), math.ceil(end / 1000 * poses.fps) if end > 0 else len(poses)
     if not 0 <= first < min(last, len(poses)):
         raise SignerError(f"{where}: {start} to {end} ms is not inside {row['path']}, which lasts {poses.duration:.2f} s; correct the row")
