@@ -12,6 +12,7 @@ from clips import poses, tiny, write_clips
 from signer_lib.assets import ROOT
 from signer_lib.baselines.stitching import RISE
 from signer_lib.errors import SignerError
+from signer_lib.files import alone
 from signer_lib.own_data import stages
 from signer_lib.own_data.clips import gloss_of_name
 from signer_lib.own_data.example import make_example
@@ -230,6 +231,11 @@ def test_a_finished_stage_is_kept_and_a_changed_one_done_again(example, whole, m
     assert states["evaluator"] == states["report"] == "to do" and states["slp-moe"] == states["slul"] == "done" and ran == ["validate"]
 
 
+def test_two_processes_do_not_work_on_one_study(example, whole):
+    with alone(whole[0]), pytest.raises(SignerError, match="another process is at work in"):
+        Running(example, whole[0]).run()
+
+
 def test_other_folders_are_left_alone(example, tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(SignerError, match="holds other things than a study"):
@@ -248,13 +254,14 @@ def test_a_killed_study_goes_on_where_it_was(example, tmp_path):
     assert log_of(tmp_path / "killed" / "slul") == log_of(tmp_path / "whole" / "slul") and told["reached"]["slul"]["SLUL"]["count"] == 3
 
 
-def test_a_renderer_is_trained_on_frames_of_ones_own(example, whole, tmp_path):
+def test_a_renderer_is_trained_on_frames_of_ones_own(example, whole, monkeypatch, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(whole[0], out)
+    monkeypatch.setitem(stages.RUN, "report", lambda work: whole[1]["reached"])
     write_preset(tmp_path / "tiny.yaml", tiny())
     asked = f"renderer: {{frames: {write_clips(tmp_path / 'frames')}, size: {tmp_path / 'tiny.yaml'}}}\n"
     told = Running(changed(example, "frames.yaml", text=example.read_text() + asked), out).run()
-    assert told["stages"]["renderer"]["steps"] == 30 and told["stages"]["pipeline"]["renderer"] == "renderer"
+    assert told["stages"]["renderer"]["steps"] == 6 and told["stages"]["pipeline"]["renderer"] == "renderer"
     signs = StableSignerPipeline.from_pretrained(out / "pipeline")
     signing = signs("", glosses=[signs.prior.glosses[0]])
     assert next(iter(signing.frames(size=64))).shape == (64, 64, 3)
