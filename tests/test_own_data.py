@@ -20,7 +20,7 @@ from signer_lib.own_data.performing import _apart, aligned, signable
 from signer_lib.own_data.report import HEAD, printed
 from signer_lib.own_data.running import Running, plan_table
 from signer_lib.own_data.study import STAGES, Shares, TextSource, read_study
-from signer_lib.own_data.text import Sentence, read_corpus, read_text, split_sentences
+from signer_lib.own_data.text import Sentence, read_corpus, read_text, split_clips, split_sentences
 from signer_lib.own_data.video import track
 from signer_lib.performances.natural import FPS, STILL, Habits, perform
 from signer_lib.performances.units import units_of
@@ -154,6 +154,15 @@ def test_a_split_that_leaks_is_refused_by_name_or_mended():
     assert len(split_sentences(rows, Shares(), 1, "keep")["train"]) == 2
     with pytest.raises(SignerError, match="the split train has no sentence"):
         split_sentences([row("a"), row("b")], Shares(), 1, "refuse")
+
+
+def test_a_sentence_clip_is_in_the_split_of_its_text(example, tmp_path):
+    corpus = read_corpus(read_study(example))
+    one = corpus["test"][0]
+    (tmp_path / "s.csv").write_text(f"clip,text,gloss,part\na,{one.text},{one.glosses},train\n")
+    text = example.read_text() + f"sentences: [{{clips: signs, signer: me, table: {tmp_path / 's.csv'}, split: part}}]\n"
+    with pytest.raises(SignerError, match=r"s.csv, line 2 \(train\) is the sentence of .*pairs.gloss, line \d+ \(test\)"):
+        split_clips(read_study(changed(example, "clips.yaml", text=text)), corpus)
 
 
 # --- clips ---------------------------------------------------------------------------------------------------------------
