@@ -65,6 +65,18 @@ def _release(handle: int | None) -> None:
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Only one process at a time is in such a block of ``folder``. Raises ``SignerError`` if another is."""
+    handle = _locked(folder, wait=False)
+    if handle is None and fcntl is not None:
+        raise SignerError(f"another process is at work in {folder}: wait for it, or choose another folder")
+    try:
+        yield
+    finally:
+        _release(handle)
+
+
+@contextmanager
 def filling(folder: Path | str) -> Iterator[Path]:
     """A temporary folder whose files move into ``folder`` when the block ends well; when it does not, nothing is left behind.
 
