@@ -21,7 +21,7 @@ from signer_lib.errors import SignerError
 from signer_lib.language.streaming import Pair, Streamed
 
 if TYPE_CHECKING:
-    from datasets import IterableDataset
+    from datasets import Dataset, IterableDataset
 
 SPLITS = "train", "dev", "test"
 ASLG = "achrafothman/aslg_pc12"
@@ -268,7 +268,7 @@ def _hashed_to(split: str, row: dict[str, str | None]) -> bool:
     return hashed_split(" ".join((row["text"] or "").split())) == split
 
 
-def _table(source: Path | str, split: str, streaming: bool = False):
+def _table(source: Path | str, split: str, streaming: bool = False) -> tuple[Dataset | IterableDataset, bool]:
     """The table of a split, or the only one; -> it, and whether it is the only one. Raises ``SignerError`` for none, or no such columns."""
     tables = _tables(source, streaming)
     if "validation" in tables:
@@ -291,7 +291,7 @@ def _is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
 
 
-def _tables(source: Path | str, streaming: bool = False) -> dict:
+def _tables(source: Path | str, streaming: bool = False) -> dict[str, Dataset | IterableDataset]:
     import datasets  # here, since it takes seconds and most commands do not need it
 
     try:
