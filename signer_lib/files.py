@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -10,7 +9,59 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from signer_lib.errors import SignerError
+from signer_lib.errors import SignerError, no_space
+
+try:
+    import fcntl
+except ImportError:                      # Windows: what a killed process leaves there stays
+    fcntl = None  # type: ignore[assignment]
+
+PART = ".part-"
+
+
+@contextmanager
+def scratch(parent: Path) -> Iterator[Path]:
+    """A temporary folder in ``parent``, gone when the block ends; those of processes that were killed are swept away first.
+
+    The system takes a lock back from a process that dies, so a folder that can be locked is nobody's. Raises ``OSError``.
+    """
+    for left in parent.glob(PART + "*"):
+        if handle := _locked(left, wait=False):
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(handle)
+    while True:
+        part = Path(tempfile.mkdtemp(prefix=PART, dir=parent))
+        handle = _locked(part, wait=True)
+        if part.exists():                                                 # another process may have swept it before it was locked
+            break
+        _release(handle)
+    try:
+        os.chmod(part, 0o755)                                             # mkdtemp makes folders that only their owner can read
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        _release(handle)
+
+
+def _locked(folder: Path, wait: bool) -> int | None:
+    """A handle that keeps ``folder`` for this process, or None: it is another's, it is gone, or there are no locks here."""
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _release(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
 
 
 @contextmanager
@@ -20,24 +71,25 @@ def filling(folder: Path | str) -> Iterator[Path]:
     Files that are already in ``folder`` stay, but for those of the same name. Raises ``SignerError`` if it cannot be written to.
     """
     folder = Path(folder)
-    fresh, part, ours = [], None, True                                    # ours: an OSError now is about the folder, not the caller's
+    fresh: list[Path] = []
+    ours = True                                                           # an OSError now is about the folder, not the caller's
     try:
         fresh = [p for p in (folder, *folder.parents) if not p.exists()]  # what we make, the deepest first
         folder.mkdir(parents=True, exist_ok=True)
-        part, ours = Path(tempfile.mkdtemp(prefix=".part-", dir=folder)), False
-        yield part
-        ours = True
-        for path in sorted(part.iterdir()):
-            os.replace(path, folder / path.name)
-        part.rmdir()
+        with scratch(folder) as part:
+            ours = False
+            yield part
+            ours = True
+            for path in sorted(part.iterdir()):
+                os.replace(path, folder / path.name)
     except BaseException as error:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
         for made in fresh:
             if made.is_dir() and not any(made.iterdir()):
                 made.rmdir()
-        if isinstance(error, OSError) and (ours or error.errno == errno.ENOSPC):
-            raise SignerError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder") from None
+        if no_space(error) or isinstance(error, OSError) and ours:
+            reason = "no space is left" if no_space(error) else getattr(error, "strerror", None) or error
+            asked = next(p for p in (folder, *folder.parents) if not p.name.startswith(PART))        # a block within a block
+            raise SignerError(f"cannot write to {asked}: {reason}. Choose another folder") from None
         raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from signer_lib.checkpoint import save_trained
 from signer_lib.errors import SignerError
 from signer_lib.progress import bar
-from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, save_state
+from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, restore_weights, save_state, whole_weights
 
 STATE = "training_state.safetensors"
 TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
@@ -29,11 +30,16 @@ def precision(asked: str) -> str:
     return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
 
 
-def accelerator(asked: str = "fp32", **more) -> Accelerator:
+def accelerator(asked: str = "fp32", cut: bool = False, **more) -> Accelerator:
     """An accelerator in the precision that is asked for, also where a training before it in this process had another; accelerate would refuse.
 
-    asked  "fp32", "bf16" or "auto", see ``precision``.    more  what ``Accelerator`` takes besides.
+    asked  "fp32", "bf16" or "auto", see ``precision``.    cut  whether the training can be cut among the processes (FSDP); without, it is refused.
+    more  what ``Accelerator`` takes besides.
     """
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and not cut:
+        raise SignerError("this training cannot be cut among the processes (FSDP): launch it with a DDP file, see recipes/README.md")
+    if more.get("cpu") and is_initialized() and AcceleratorState().device.type != "cpu":
+        raise SignerError("a training on the CPU cannot follow one on GPUs in the same launched processes: launch it by itself")
     wanted = precision(asked)
     if is_initialized() and AcceleratorState().mixed_precision != wanted:
         AcceleratorState._reset_state()                     # of the precision alone: which processes there are stays known
@@ -155,10 +161,10 @@ class Loop:
         return self.out / STATE
 
     def _save(self) -> None:
+        tensors, numbers = optimizer_tensors(self.optimizer)
+        modules = {name: whole_weights(module) for name, module in self.modules.items()}
         if not self.accelerator.is_main_process:
             return
-        tensors, numbers = optimizer_tensors(self.optimizer)
-        modules = {name: module.state_dict() for name, module in self.modules.items()}
         modules |= {"best": self.best, "optimizer": tensors}
         save_state(self._state_file, modules, {"state": self.state, "optimizer": numbers, "settings": self.settings})
 
@@ -172,7 +178,7 @@ class Loop:
             raise SignerError(f"{self.out} holds an unfinished training with another {other[0]} ({told['settings'].get(other[0])}, not "
                               f"{self.settings[other[0]]}): choose another --out, or delete {self._state_file} to start again")
         for name, module in self.modules.items():
-            module.load_state_dict(modules[name])
+            restore_weights(module, modules[name])
         restore_optimizer(self.optimizer, modules["optimizer"], told["optimizer"])
         self.best, self.state = modules.get("best", {}), told["state"]
         if self.accelerator.is_main_process:

@@ -68,7 +68,7 @@ class StableSignerPipeline:
         """
         index = SHIPPED if folder is None else _read_index(Path(folder))
         inside = lambda part: None if folder is None else Path(folder) / part
-        who = backend(renderer or (inside("renderer") if index["renderer"] == "own" else index["renderer"]))
+        who = renderer_of(folder, renderer)
         prior = Prior.load(inside("prior")) if index["prior"] == "own" else Prior.open()
         own = {"slul": slul, "experts": experts, "renderer": renderer and who.name}
         names = {"prior": prior.name, "renderer": who.name} | index["models"] | {name: Path(path).name for name, path in own.items() if path}
@@ -287,6 +287,17 @@ def own_poses(poses: PoseSequence | Path | str) -> PoseSequence:
     if not np.isfinite(found.xyz).all(-1).any():
         raise SignerError("there is nothing to show: the poses have no frames, or no joint in any frame")
     return found.resample(FPS)
+
+
+def renderer_of(folder: Path | str | None = None, renderer: Path | str | Drawn | Diffusion | None = None) -> Drawn | Diffusion:
+    """Who shows what the pipeline in ``folder`` (None: the shipped one) signs, unless ``renderer`` is named. Loads no weights.
+
+    Raises ``SignerError`` for a folder that is no pipeline, and a renderer that is none.
+    """
+    if renderer is None and folder is not None:
+        own = _read_index(Path(folder))["renderer"]
+        renderer = Path(folder) / "renderer" if own == "own" else own
+    return backend(renderer)
 
 
 def _read_index(folder: Path) -> dict:

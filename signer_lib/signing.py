@@ -207,10 +207,10 @@ class Signing:
                 "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "given": list(self.given), "models": self.models,
                 "seed": self.seed, "video": self.video, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
 
-    def save(self, folder: Path | str, size: int = 512, captions: bool = True, **how) -> dict[str, Path]:
-        """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates. ``how``: as ``frames``.
+    def save(self, folder: Path | str, size: int = 512, captions: bool = True, told: dict[str, str] | None = None, **how) -> dict[str, Path]:
+        """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates.
 
-        -> name: path
+        told  what else report.json is to say.    how  as ``frames``.    -> name: path
         """
         folder, names = Path(folder), [name for name in FILES if name != "gates.png" or self.gates is not None]
         with filling(folder) as part:
@@ -221,7 +221,7 @@ class Signing:
             write_pose(self.poses, part / "poses.pose")
             if self.gates is not None:
                 save_fig(self.plot_gates().figure, part / "gates.png")
-            (part / "report.json").write_text(json.dumps(self.report(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            (part / "report.json").write_text(json.dumps(self.report() | (told or {}), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for other in set(FILES) - set(names):
             (folder / other).unlink(missing_ok=True)        # of what was saved here before
         return {name: folder / name for name in names}

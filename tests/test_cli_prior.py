@@ -157,7 +157,7 @@ def test_import_makes_clips_stable_and_adds_them(recordings, tmp_path):
     (("--licence", "MIT"), "--gloss NAME.*--from-index"),
     (("--licence", "MIT", "--gloss", "X", "--from-index"), "in one way"),
     (("--licence", "mine", "--gloss", "X"), "'mine'.*SPDX"),
-    (("--licence", "MIT", "--from-index", "--language", "de-gsg"), "none is de-gsg"),
+    (("--licence", "MIT", "--from-index", "--language", "de-gsg"), "no clips of de-gsg"),
 ])
 def test_import_says_what_is_missing_and_makes_nothing(recordings, tmp_path, options, told):
     with pytest.raises(SignerError, match=told):

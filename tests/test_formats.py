@@ -14,9 +14,9 @@ from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import read_lexicon, read_pose, read_poses, write_pose
+from signer_lib.pose.formats.holistic import HAND, MESH, POINTS
 from signer_lib.pose.formats.mediapipe import ASL_APP_MESH, BODY, BODY_OF_11, FACE_POINTS
 from signer_lib.pose.formats.openpose import FACE
-from signer_lib.pose.formats.pose_file import HAND, MESH, POINTS
 from signer_lib.pose.formats.skels import OURS, read_beside
 from signer_lib.prior.body import load_body
 from signer_lib.prior.fingerspelling import letter_files

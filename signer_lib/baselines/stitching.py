@@ -23,10 +23,10 @@ from signer_lib.performances.folder import Produced
 from signer_lib.performances.units import Span, Unit, units_of
 from signer_lib.pose import PoseSequence
 from signer_lib.pose.formats import read_pose
+from signer_lib.pose.formats.lexicon import words_of
 from signer_lib.pose.motion import CUTOFF, minimum_jerk
 from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
-from signer_lib.prior.exporting import words_of
 from signer_lib.prior.fingerspelling import LANGUAGE
 from signer_lib.prior.stability import active_span, cut, low_pass
 

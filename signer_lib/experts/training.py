@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 from collections import defaultdict
 from dataclasses import asdict
@@ -109,8 +110,10 @@ class Training(Loop):
         self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        # on the CPU, where the tables of indices are made; what an ablation leaves out has no gradient
-        self.accelerator = accelerator(device_placement=False, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+        # on the CPU, where the tables of indices are made, under any launcher; what an ablation leaves out has no gradient
+        several = int(os.environ.get("WORLD_SIZE") or 1) > 1
+        handler = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = accelerator(cpu=several, device_placement=False, kwargs_handlers=[handler])
         performed = {split: self.read(split) for split in ("train", "dev")}
         if self.accelerator.is_main_process:
             with filling(self.out):                 # an unwritable folder is told now

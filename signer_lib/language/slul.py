@@ -183,7 +183,8 @@ class SLUL:
     def understand(self, text: str, beams: int | None = None, mode: str = "prompt") -> list[GlossSentence]:
         """A text -> its sentences as glosses with states.
 
-        ``mode`` "prompt": the words that are asked for are found first (a plain text is asked for as a whole); "text": every word is signed.
+        ``mode`` "prompt": the words that are asked for are found first (a plain text is asked for as a whole); "text", or by a model that was
+        trained without prompts: every word is signed.
         Raises ``SignerError`` for a text that cannot be signed.
         """
         return self.understand_all([text], beams, mode)[0]
@@ -194,7 +195,7 @@ class SLUL:
             raise SignerError(f"there is no mode '{mode}': use {' or '.join(MODES)}")
         for text in texts:
             self.check(text)
-        cut = [sentences(text, self.tokenizer.normal) for text in (self.asked(texts) if mode == "prompt" else texts)]
+        cut = [sentences(text, self.tokenizer.normal) for text in (self.asked(texts) if mode == "prompt" and self.pointer else texts)]
         found = iter(self.translate([sentence for row in cut for sentence in row], beams))
         return [[next(found) for _ in row] for row in cut]
 

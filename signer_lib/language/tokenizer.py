@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,12 +88,12 @@ def _marks(language: str) -> list[str]:
     return [language_tag(language), *MODES.values(), MASK, *SLOTS]
 
 
-def gloss_names(pairs: list[tuple[str, str]]) -> list[str]:
+def gloss_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """The glosses of a corpus, sorted, without the fingerspelled words."""
     return sorted({token for _, gloss in pairs for token in gloss.split() if not token.startswith(SPELLED)})
 
 
-def known_words(pairs: list[tuple[str, str]]) -> set[str] | None:
+def known_words(pairs: Iterable[tuple[str, str]]) -> set[str] | None:
     """The words of a corpus that it does not only fingerspell; None if it fingerspells none at all."""
     spelled = {plain(token[len(SPELLED):]).lower() for _, gloss in pairs for token in gloss.split() if token.startswith(SPELLED)}
     return {w.lower() for text, _ in pairs for w in WORD.findall(plain(text))} - spelled if spelled else None
@@ -118,22 +118,22 @@ class SignTokenizer:
 
     # --- making ------------------------------------------------------------------------------------------------------
     @classmethod
-    def train(cls, pairs: list[tuple[str, str]], language: str, vocabulary: int = 3000) -> SignTokenizer:
+    def train(cls, pairs: Iterable[tuple[str, str]], language: str, vocabulary: int = 3000) -> SignTokenizer:
         """Byte-pair pieces (with bytes to fall back on) from the texts; every gloss of the corpus is a token of its own."""
         maker = cls(None, known_words(pairs))
         core = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, continuing_subword_prefix="##"))
         core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        texts = [maker.encode_words(text).text for text, _ in pairs]
-        inner = ["##" + letter for letter in sorted(set("".join(texts)) - {" "})]   # named here, as the trainer's own order is another each time
+        texts = lambda: (maker.encode_words(text).text for text, _ in pairs)        # twice, as a streamed corpus does not fit into memory
+        inner = ["##" + letter for letter in sorted({letter for text in texts() for letter in text} - {" "})]   # the trainer's own order varies
         trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, continuing_subword_prefix="##",
                                       special_tokens=SPECIAL + _marks(language) + [f"<0x{b:02X}>" for b in range(256)] + inner)
-        core.train_from_iterator(texts, trainer)
+        core.train_from_iterator(texts(), trainer)
         core.add_tokens([AddedToken(gloss, single_word=True) for gloss in gloss_names(pairs)])
         core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", core.token_to_id("</s>"))])
         return cls(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"), maker.known)
 
     @classmethod
-    def extend(cls, fast: PreTrainedTokenizerFast, pairs: list[tuple[str, str]], language: str) -> SignTokenizer:
+    def extend(cls, fast: PreTrainedTokenizerFast, pairs: Iterable[tuple[str, str]], language: str) -> SignTokenizer:
         """A hub model's own tokenizer, with our marks and the corpus's glosses as new tokens, which take the space before them along."""
         fast.add_tokens([AddedToken(mark, special=True, lstrip=True, normalized=False) for mark in _marks(language)], special_tokens=True)
         fast.add_tokens([AddedToken(gloss, single_word=True, lstrip=True, normalized=False) for gloss in gloss_names(pairs)])

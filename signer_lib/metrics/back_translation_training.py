@@ -27,6 +27,7 @@ from signer_lib.metrics.pieces import PAD, Pieces
 from signer_lib.metrics.pose_reader import Reader, Size
 from signer_lib.pose import SIGNER70
 from signer_lib.pose.formats.folder import PoseFolder, read_folder
+from signer_lib.resume import whole
 
 SHOWN = ("bleu4", "rouge", "chrf", "wer", "bleu4_glosses")
 
@@ -136,7 +137,7 @@ class Training(Loop):
                               f"or frame rates ({train.fps}, {self.dev.fps}); make them alike")
         if config.detector and train.skeleton != SIGNER70.name:
             raise SignerError(f"{data}: a detector's errors are known for {SIGNER70.name}, not for {train.skeleton}: leave out detector")
-        self.accelerator = accelerator(config.precision)
+        self.accelerator = accelerator(config.precision, cut=True)
         set_seed(seed)
         self.model = new_back_translation(config, train)
         if self.accelerator.is_main_process:
@@ -185,7 +186,7 @@ class Training(Loop):
         """The weights' running mean, which is what is scored and kept: late weights count more, early ones soon nothing."""
         keep = min(self.config.average, (1 + self.state["step"]) / (10 + self.state["step"]))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.net.parameters()), list(self.inner.net.parameters()), 1 - keep)
+            torch._foreach_lerp_(list(self.averaged.net.parameters()), [whole(p) for p in self.inner.net.parameters()], 1 - keep)
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     def score(self, epoch: int) -> None:

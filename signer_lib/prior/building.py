@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass, replace
 from importlib import metadata
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from signer_lib.errors import SignerError
+from signer_lib.files import scratch
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior import fingerspelling, table
 from signer_lib.prior.asl_lex import Lexicon, read_asl_lex
@@ -129,27 +128,25 @@ def build_prior(folder: Path, lexicon: Path = LEXICON, body: Body | None = None,
     -> ASL-LEX's entries that cannot be compiled, each with the reason. Raises ``SignerError`` for a wrong lexicon or a place that
     cannot be written to.
     """
-    folder, body, part, problems = Path(folder), body or load_body(), None, {}
+    folder, body = Path(folder), body or load_body()
+    problems: dict[str, str] = {}
     fresh = not folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-        os.chmod(part, 0o755)                                  # mkdtemp makes folders that only their owner can read
-        table.new(part, depends_on(lexicon, body))
-        table.append(part, lexicon_rows(Path(lexicon), body))
-        if asl_lex:
-            table.append(part, asl_lex_rows(asl_lex, body, problems))
-        try:
-            os.rename(part, folder)
-        except OSError:
-            if not (folder / table.MANIFEST).is_file():
-                raise
+        with scratch(folder.parent) as part:
+            table.new(part, depends_on(lexicon, body))
+            table.append(part, lexicon_rows(Path(lexicon), body))
+            if asl_lex:
+                table.append(part, asl_lex_rows(asl_lex, body, problems))
+            try:
+                os.rename(part, folder)
+            except OSError:
+                if not (folder / table.MANIFEST).is_file():
+                    raise
     except OSError as error:
         raise SignerError(f"cannot write the pose prior to {folder.parent}: {error.strerror or error}; choose a folder that can be "
                           "written to (for the one that is built by itself: set SIGNER_CACHE)") from error
     finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-            if fresh and not any(folder.parent.iterdir()):
-                folder.parent.rmdir()
+        if fresh and folder.parent.is_dir() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
     return problems

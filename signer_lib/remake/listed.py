@@ -191,4 +191,17 @@ def end_to_end() -> list[Entry]:
     ]
 
 
-ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior())
+def own_data() -> list[Entry]:
+    train = "-m signer_lib train all --minutes 0.3 --config {root}/recipes/own_data_"
+    return [Entry(f"own data, {name}", words(f"{train}{name}.yaml --out {{work}}/own_data/{name} --result {{out}}/own_data/{name}.json"),
+                  (f"own_data/{name}.json",), data=data, minutes=minutes, key=key)
+            for name, data, minutes, key in (("recordings", (ASL_APP, WLASL), 6.0, "reached/poses/rows/slp_moe/dtw_mje"),
+                                             ("phoenix", (PHOENIX,), 1.5, "reached/slul/SLUL/bleu4"))]
+
+
+def scale() -> list[Entry]:
+    return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 2 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
+                  ("scale/cpu.json",), minutes=4, key="signing, drawn/ratio")]
+
+
+ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale())

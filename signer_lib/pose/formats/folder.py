@@ -6,14 +6,19 @@ header: fps, skeleton), or else ``SPLIT.skels`` or a folder ``SPLIT/`` of pose f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError
-from signer_lib.pose.formats import read_poses
+from signer_lib.files import filling
+from signer_lib.pose.formats.clips import read_clips
+from signer_lib.pose.formats.named import NamedClip
+from signer_lib.pose.skeleton import SIGNER70
 
 
 class PoseFolder(NamedTuple):
@@ -77,6 +82,26 @@ def _tensors(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
 
 def _files(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
     """Sequences of another frame rate than the first are brought to it."""
-    found = read_poses(path)
-    fps = next(iter(found.values())).fps
-    return list(found), [poses.resample(fps).xyz for poses in found.values()], fps, next(iter(found.values())).skeleton.name
+    found = list(read_clips(path))
+    fps = found[0].fps
+    return [clip.name for clip in found], [clip.poses.resample(fps).xyz for clip in found], fps, found[0].poses.skeleton.name
+
+
+def write_folder(clips: Iterable[NamedClip], folder: str | Path, split: str) -> int:
+    """``SPLIT.safetensors`` (float32), ``.text``, ``.gloss`` and ``.files`` (names), all or nothing; all at the frame rate of the first.
+
+    A clip without a text or glosses has an empty line. -> how many clips
+    """
+    tensors, texts, glosses, names, fps = {}, [], [], [], 0.0
+    for number, clip in enumerate(clips):
+        fps = fps or clip.fps
+        tensors[f"{number:06d}"] = np.ascontiguousarray(clip.poses.resample(fps).xyz)
+        texts.append(" ".join((clip.text or "").split()))
+        glosses.append(" ".join((clip.gloss or "").split()))
+        names.append(clip.name)
+    with filling(folder) as part:
+        for ending, lines in (("text", texts), ("gloss", glosses), ("files", names)):
+            (part / f"{split}.{ending}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        save_file(tensors, part / f"{split}.safetensors", {"fps": str(fps), "skeleton": SIGNER70.name})
+        (part / f"{split}.safetensors").chmod(0o644)
+    return len(tensors)

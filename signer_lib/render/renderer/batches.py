@@ -67,11 +67,12 @@ class Batches:
         self.packed, self.frames, self.batch_size, self.seed, self.conditioner = packed, frames, batch_size, seed, conditioner
         self.crop, self.grid = crop or packed.size, grid
         self.epoch, self.order = -1, []
+        self.count = max(1, len(self._windows(None)) // batch_size)
         if conditioner is not None:
             self.numbers = {kind: [conditioner.number(kind, clip[kind]) for clip in packed.clips] for kind in ("style", "signer")}
 
     def __len__(self) -> int:
-        return max(1, len(self._windows(None)) // self.batch_size)
+        return self.count
 
     def _windows(self, rng: random.Random | None) -> list[tuple[int, int]]:
         """(clip, first frame in it); as many in every epoch, whatever ``rng``."""

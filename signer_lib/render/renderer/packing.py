@@ -21,13 +21,13 @@ VERSION = 2             # of what is packed: 2 knows bodies
 
 
 class Packed:
-    """Clips one after another. frames (N, size, size, 3) uint8, mapped; xyz (N, 70, 3); ``clips``: name, first, count, style, signer, body, text."""
+    """Clips one after another. frames (N, size, size, 3) uint8, xyz (N, 70, 3), both mapped; ``clips``: name, first, count, style, signer, ..."""
 
     def __init__(self, folder: Path | str):
         folder = Path(folder)
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         self.size, self.clips, self.sha256 = about["size"], about["clips"], about["sha256"]
-        self.xyz = np.load(folder / "xyz.npy")
+        self.xyz = np.load(folder / "xyz.npy", mmap_mode="r")
         self.frames = np.memmap(folder / "frames.u8", np.uint8, "r", shape=(len(self.xyz), self.size, self.size, 3))
         tensors = load_file(folder / "signed.safetensors")
         self.signed = [Signed(tensors[f"{k}/states"], tensors[f"{k}/context"], tensors.get(f"{k}/spans")) if f"{k}/states" in tensors else None
