@@ -50,7 +50,9 @@ def plot_strip(sequence: PoseSequence, frames: int | Sequence[int] = 8, *, capti
         ax.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
     for ax in axes:
         ax.axis("off")
-    return fig
+    caption = lambda frame: f" ({captions[frame]})" if captions and captions[frame] else ""
+    said = ", ".join(f"{frame % len(sequence) / sequence.fps:.2f} s{caption(frame)}" for frame in frames)
+    return with_alt(fig, f"The drawn signer at {said}.")
 
 
 def plot_turned(sequences: Mapping[str, PoseSequence], frames: int = 5, views: Sequence[str] = ("front", "right side", "above")) -> Figure:
