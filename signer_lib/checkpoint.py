@@ -12,6 +12,7 @@ from torch import nn
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
+from signer_lib.parsing import from_json
 
 
 class Saved(Protocol):
@@ -58,8 +59,8 @@ def load_json(folder: Path | str, name: str = "config.json", keys: tuple[str, ..
     if not path.is_file():
         raise SignerError(f"{folder} is not a checkpoint: it has no {name}")
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        values: Any = from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise damaged(path, error) from None
     missing = [key for key in keys if key not in values] if isinstance(values, dict) else ["a mapping of settings"]
     if missing:

@@ -14,6 +14,7 @@ from signer_lib.errors import SignerError
 
 if TYPE_CHECKING:
     from signer_lib.manifest.rows import Row
+    from signer_lib.manifest.running import Outcome
 
 
 def sign(
@@ -100,8 +101,8 @@ def _sign_manifest(manifest: Path, out: Path | None, processes: int, shard: str 
         pass
     from signer_lib.manifest.running import sign_rows, write_report
 
-    start, outcomes = time.monotonic(), []
-    stopped = False
+    start, stopped = time.monotonic(), False
+    outcomes: list[Outcome] = []
     try:
         with closing(sign_rows(rows, out, processes)) as found:
             for outcome in found:

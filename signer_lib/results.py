@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from signer_lib.assets import ROOT
+from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import from_json
 
 
 def commit() -> str:
@@ -34,6 +38,28 @@ def write_result(path: Path, result: dict[str, Any], command: str) -> None:
         part.write_text(json.dumps(result | {"commit": commit(), "machine": machine(), "command": command}, indent=1) + "\n", encoding="utf-8")
 
 
+def read_result(path: Path) -> dict[str, Any]:
+    """What ``write_result`` wrote. Raises ``SignerError`` if the file is missing or holds no result."""
+    try:
+        found = from_json(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise SignerError(f"there is no result {path}") from None
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise SignerError(f"{path} is no result: make it again")
+    return found
+
+
 def read_results(folder: Path) -> list[dict[str, Any]]:
-    """Every result in a folder, in the order of the file names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(folder).glob("*.json"))]
+    """Every result in a folder, in the order of the file names. Raises ``SignerError`` naming the file that holds none."""
+    return [read_result(path) for path in sorted(Path(folder).glob("*.json"))]
+
+
+@contextmanager
+def as_written(what: str) -> Iterator[None]:
+    """For whoever takes results apart: what lacks a measure, or has something else in its place, is told in one line (``SignerError``)."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise SignerError(f"{what}: its results are not as this version writes them ({type(error).__name__}: {error}): make them again") from error

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import from_json
 
 
 def whole(value: Tensor) -> Tensor:
@@ -49,7 +50,7 @@ def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]
     groups: dict[str, dict[str, Tensor]] = {}
     try:
         with safe_open(path, "pt") as file:
-            told = json.loads(file.metadata()["told"])
+            told = from_json(file.metadata()["told"])
             for key in file.keys():
                 group, name = key.split("/", 1)
                 groups.setdefault(group, {})[name] = file.get_tensor(key)

@@ -21,7 +21,7 @@ from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice
 from signer_lib.figures.gates import plot_gates
 from signer_lib.figures.moment import plot_moment
-from signer_lib.figures.poses import plot_strip
+from signer_lib.figures.poses import plot_sentence, plot_strip
 from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.language.slul import GlossSentence
@@ -179,7 +179,7 @@ class Signing:
 
     def plot_gates(self) -> Axes:
         """The gate weights over time with the glosses. Raises ``SignerError`` if there are none."""
-        gates = self._weighed()
+        gates = self.weighed
         return plot_gates(gates, self.named_spans, [f"expert {k + 1}" for k in range(gates.shape[1])], fps=FPS)
 
     def plot_strip(self) -> Figure:
@@ -189,11 +189,17 @@ class Signing:
         middles = [(span.start + span.stop) // 2 for span in self.spans if span.unit is not None]
         return plot_strip(self.poses, middles, captions=self.captions, columns=-(-len(middles) // -(-len(middles) // 6)), size=320)
 
+    def plot_sentence(self) -> Figure:
+        """Glosses, their sources, a frame of each and the gates: the sentence on one page. Raises ``SignerError`` if there are no gates."""
+        return plot_sentence(self.poses, self.weighed, self.gloss_spans)
+
     def plot_moment(self, frame: int) -> Figure:
         """One frame beside the gates. Raises ``SignerError`` if there are none."""
-        return plot_moment(self.poses, self._weighed(), self.named_spans, frame, caption=self.captions[frame])
+        return plot_moment(self.poses, self.weighed, self.named_spans, frame, caption=self.captions[frame])
 
-    def _weighed(self) -> np.ndarray:
+    @property
+    def weighed(self) -> np.ndarray:
+        """The gates (T, K). Raises ``SignerError`` for poses of which nobody weighed anything."""
         if self.gates is None:
             raise SignerError("these poses are your own: no expert was weighed, so there are no gates to plot")
         return self.gates
@@ -239,5 +245,5 @@ def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np
 def slug(text: str) -> str:
     """A folder name for a text: its first words; a long text also gets a few characters of its hash."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return words if 0 < len(words) <= 60 else f"{words[:50].rstrip('-')}-{digest}".lstrip("-")

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnProcess
 from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import NamedTuple, TypeVar
@@ -44,7 +44,8 @@ def streamed(workers: int, work: Callable[[Job], Iterator[Result]], jobs: Sequen
             for result in work(job):
                 yield job, result
         return
-    left, busy = list(reversed(jobs)), {}
+    left = list(reversed(jobs))
+    busy: dict[Connection, tuple[SpawnProcess, Job]] = {}
     try:
         while left or busy:
             while left and len(busy) < workers:
@@ -76,7 +77,7 @@ def streamed(workers: int, work: Callable[[Job], Iterator[Result]], jobs: Sequen
             process.join()
 
 
-def _started(work: Callable[[Job], Iterator[Result]]) -> tuple[BaseProcess, Connection]:
+def _started(work: Callable[[Job], Iterator[Result]]) -> tuple[SpawnProcess, Connection]:
     """A process of ``streamed``, and our end of the line to it."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from signer_lib.comparison.attribution import BETTER, FRAMES
 from signer_lib.comparison.chains import GIVEN
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 
 MAKE = {"attribution": "loss", "corruption": "settings"}        # study -> what else its file holds
 NAMES = {  # a measure in a sentence
@@ -23,8 +23,8 @@ KEYS = "chain", "given", "stage", "noise", "level", "seed", "count", "video_coun
 def read_study(path: Path | str, study: str = "attribution") -> dict[str, Any]:
     """A result's file. ``study``: "attribution" or "corruption". Raises ``SignerError`` if it is none."""
     try:
-        result = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        result = from_json(Path(path).read_bytes())
+    except (OSError, ValueError):
         result = None
     if not isinstance(result, dict) or not {"rows", MAKE[study]} <= set(result):
         raise SignerError(f"{path} holds no {study}: make it with  python -m signer_lib.comparison.{study} --out {path}")

@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from signer_lib.checkpoint import load_json
 from signer_lib.comparison.learning_training import READERS, SYSTEMS, Job, Plan, train
 from signer_lib.errors import SignerError, run
 from signer_lib.files import whole_file
@@ -65,7 +66,7 @@ def _claim(work: Path, told: dict[str, Any]) -> None:
     if not path.is_file():
         with whole_file(path) as part:
             part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    elif json.loads(path.read_text(encoding="utf-8")) != told:
+    elif load_json(work, path.name) != told:
         raise SignerError(f"{work} holds runs of another plan or of other performances: choose another --work, or delete it")
 
 

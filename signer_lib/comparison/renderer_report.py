@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 
 TITLES = {  # row -> how README and the tables name it
     "mean_frame": "mean training frame of the style and signer", "wrong_sentence": "frames of a wrong sentence",
@@ -21,8 +21,8 @@ FINGERS = 0.95          # of the hands whose fingers are countable behind the au
 def read_result(path: Path | str) -> dict[str, Any]:
     """A result's file. Raises ``SignerError`` if it is none."""
     try:
-        result = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        result = from_json(Path(path).read_bytes())
+    except (OSError, ValueError):
         result = None
     if not isinstance(result, dict) or not {"rows", "speed", "signatures"} <= set(result):
         raise SignerError(f"{path} is no result of a renderer: make one with  stable-signer evaluate renderer --out {path}")

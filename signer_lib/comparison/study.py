@@ -9,13 +9,13 @@ each run.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import time
 from pathlib import Path
 from typing import Any
 
 from signer_lib.baselines import regression_training
+from signer_lib.checkpoint import load_json
 from signer_lib.comparison.scoring import Signs, candidates, score, single_signs
 from signer_lib.comparison.systems import SYSTEMS, TRAINED, Asked, produce
 from signer_lib.errors import run
@@ -90,7 +90,7 @@ class Study:
         result = {"system": name, "kind": SYSTEMS[name][0], **told, **score(produced, self.asked, self.judge),
                   "recognition": self.signs.known(signs) if signs else None, "seconds_producing": round(seconds, 2)}
         if model is not None:
-            result["settings"] = json.loads((model / "training.json").read_text(encoding="utf-8"))
+            result["settings"] = load_json(model, "training.json")
         seeds = f" --seeds {told['seed']}" if told else ""
         write_result(self.out / f"{file}.json", result, f"{self.command} --systems {told.get('variant', name)}{seeds}")
         print(f"{file}: BLEU-4 {result['bleu4']:.2f}, DTW-MJE {result['dtw_mje']:.4f}, distance {result['total_distance_ratio']:.2f}, "

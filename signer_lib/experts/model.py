@@ -167,8 +167,12 @@ class SLPMoE(nn.Module):
         else:
             pi = self.PCN(q if self.config.semantics else torch.zeros_like(q), (phi - self.phi_mean) / self.phi_std, mask)
         pi = straight_through(pi) if self.config.choice == "hard" else pi
+        return Chosen(q, terms, pi, self.log_seconds(terms.w, pi, phi))
+
+    def log_seconds(self, w: Tensor, pi: Tensor, phi: Tensor) -> Tensor:
+        """How long each unit takes: the chosen candidates' durations at the experts' tempi. w (N, K), pi (N, K, C), phi (N, C, f) -> (N,)"""
         candidates = torch.einsum("nkc,nc->nk", pi, phi[..., 0])                               # the log of the chosen candidates' seconds
-        return Chosen(q, terms, pi, (terms.w * (candidates - self.log_tempo)).sum(-1))
+        return (w * (candidates - self.log_tempo)).sum(-1)
 
     def blend_units(self, offered: Offered, w: Tensor, pi: Tensor) -> Blend:
         """Eq. 8 for N units, in the space that the settings name."""

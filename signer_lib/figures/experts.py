@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 from signer_lib.errors import SignerError
 from signer_lib.figures.axis import axis_of
-from signer_lib.figures.prior import UNIT, plot_hand
+from signer_lib.figures.prior import UNIT, plot_curves, plot_hand
 from signer_lib.figures.skeleton import plot_skeleton
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.performances.units import Unit
@@ -63,6 +63,30 @@ def plot_gate(weights: np.ndarray, units: Sequence[Unit], entropy: float, title:
     right.set(xlim=(0, 1), xlabel="load: mean gate weight\n(dotted: even)")
     right.set_title(f"load entropy {entropy:.2f}", fontsize=10)
     figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def plot_steered(courses: Mapping[str, tuple[np.ndarray, Sequence[tuple[str, int, int]]]], fps: float = 25.0) -> Figure:
+    """w(t) of one sentence under several gates, one below the other: name -> weights (T, K) and (sign, first frame, frame after the last).
+
+    What the gate explorer shows, on paper.
+    """
+    if not courses:
+        raise SignerError("there is no gate to draw: give at least one")
+    figure = Figure(figsize=(10, 1.75 * len(courses) + 0.6), layout="constrained")
+    panels = figure.subplots(len(courses), 1, squeeze=False, sharex=True)[:, 0]
+    for panel, (name, (weights, spans)) in zip(panels, courses.items()):
+        T, K = np.shape(weights)
+        plot_curves(np.arange(T) / fps, {f"expert {k + 1}": weights[:, k] for k in range(K)}, panel, label="gate weight")
+        for sign, start, stop in spans:
+            panel.axvspan(start / fps, stop / fps, color=SHADE, zorder=0)
+            panel.text((start + stop) / 2 / fps, 1.04, sign, fontsize=7, ha="center", va="bottom")
+        panel.set(ylim=(-0.04, 1.2), xlabel="")
+        panel.set_yticks([0, 0.5, 1])
+        panel.set_title(f"{name}: {T / fps:.2f} s", fontsize=10, loc="left")
+        if panel is not panels[0] and panel.get_legend():
+            panel.get_legend().remove()
+    panels[-1].set_xlabel("time (s)")
     return figure
 
 

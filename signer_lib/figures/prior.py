@@ -15,6 +15,7 @@ from matplotlib.patches import Ellipse, Patch
 from matplotlib.transforms import Bbox
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.alt import with_alt
 from signer_lib.figures.axis import axis_of
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.pose import SIGNER70, PoseSequence
@@ -180,7 +181,8 @@ def plot_strips(signs: Mapping[str, PoseSequence], frames: int = 6, size: int = 
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         axes[0].set_ylabel(name, fontsize=9)
-    return figure
+    said = ", ".join(f"{name} ({poses.duration:.2f} s)" for name, poses in signs.items())
+    return with_alt(figure, f"The drawn signer, {frames} moments of each: {said}.")
 
 
 def plot_sign(poses: PoseSequence, frame: int, size: int = 320) -> Figure:

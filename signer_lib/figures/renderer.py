@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.alt import with_alt
 from signer_lib.figures.axis import axis_of
 from signer_lib.figures.pose_table import KINDS
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
@@ -55,7 +56,9 @@ def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequ
         axes[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
     for axis, name in zip(figure.axes, columns):
         axis.set_title(name, fontsize=9)
-    return figure
+    named = [" ".join(name.split()) for name in rows if name]
+    return with_alt(figure, f"Pictures of signers, {len(rows)} x {width}" + f"; rows: {', '.join(named)}" * bool(named)
+                    + f"; columns: {', '.join(columns)}" * bool(columns) + ".")
 
 
 def plot_channels(control: np.ndarray, columns: int = 7) -> Figure:

@@ -11,15 +11,13 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.parsing import NotYaml, from_yaml
 
 FOLDER = DATA / "corpus"
 KINDS = "drop", "misspell", "rarer"
@@ -95,9 +93,11 @@ def load_synonyms(language: str, folder: Path | str = FOLDER) -> Synonyms:
         have = ", ".join(sorted(other.stem.removeprefix("synonyms_") for other in path.parent.glob("synonyms_*.yaml"))) or "none"
         raise SignerError(f"{path.name} is missing: there are synonyms for these languages: {have}")
     try:
-        table = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceEach)
-    except yaml.MarkedYAMLError as error:
-        raise SignerError(f"{path.name}, line {error.problem_mark.line + 1 if error.problem_mark else 1}: {error.problem}") from None
+        table = from_yaml(path.read_bytes())
+    except OSError as error:
+        raise SignerError(f"cannot read {path}: {error.strerror}") from None
+    except NotYaml as error:
+        raise SignerError(f"{path.name}{f', line {error.line}' if error.line else ''}: {error.problem}") from None
     if not isinstance(table, dict):
         raise SignerError(f"{path.name} holds no table: write lines such as 'word: [synonym, synonym]'")
     for word, found in table.items():
@@ -106,18 +106,6 @@ def load_synonyms(language: str, folder: Path | str = FOLDER) -> Synonyms:
         if len({word, *found}) <= len(found):
             raise SignerError(f"{path.name}, '{word}': a synonym stands there twice, or is the word itself")
     return {word: tuple(found) for word, found in table.items()}
-
-
-class _OnceEach(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys without a word; here it is a mistake."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(problem=f"'{key.value}' stands there twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _is_word(one: object) -> bool:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_yaml
 
 LEXICON = DATA / "corpus" / "lexicon.yaml"
 VOWELS = "aeiou"
@@ -118,7 +117,7 @@ def _noun(gloss: str, entry: str, kind: str) -> Noun:
 
 @lru_cache(maxsize=1)
 def load_lexicon() -> Lexicon:
-    raw = yaml.safe_load(LEXICON.read_text(encoding="utf-8"))
+    raw = from_yaml(LEXICON.read_bytes())
     nouns = tuple(_noun(gloss, entry, kind) for kind, group in raw["nouns"].items() for gloss, entries in group.items() for entry in entries)
     adjectives = tuple(Adjective(gloss, word, tuple(spec["of"]), tuple(spec.get("predicate", spec["of"])))
                        for gloss, spec in raw["adjectives"].items() for word in spec["en"])

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from signer_lib.assets import CHECKPOINTS
+from signer_lib.checkpoint import load_json
 from signer_lib.errors import run
 from signer_lib.language.corpora import Pair, read_pairs, read_prompts
 from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar, normalised
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     slul, pairs = load_slul(args.model), read_pairs(FOLDER, "test")
-    training = json.loads((args.model / "training.json").read_text(encoding="utf-8"))
+    training = load_json(args.model, "training.json")
     texts, truth = map(list, zip(*pairs))
     found = [sentence.glosses for sentence in slul.translate(texts)]
     rows = {

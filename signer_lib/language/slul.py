@@ -74,10 +74,10 @@ class SLUL:
         Raises ``SignerError`` if it cannot be loaded or is no T5.
         """
         try:
-            if (kind := AutoConfig.from_pretrained(base).model_type) != "t5":
+            if (kind := AutoConfig.from_pretrained(base, trust_remote_code=False).model_type) != "t5":
                 raise ValueError(f"it is of type {kind}")
-            model = T5ForConditionalGeneration.from_pretrained(base, dtype=torch.float32)
-            fast: Any = AutoTokenizer.from_pretrained(base)
+            model = T5ForConditionalGeneration.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
+            fast: Any = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
             if not fast.is_fast:
                 raise ValueError("its tokenizer has no fast form")
         except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -98,6 +98,7 @@ class SLUL:
             known = None if tokenizer.known is None else len(tokenizer.known)
             if known != settings["known_words"]:
                 raise ValueError(f"known_words.txt has {known} words, not {settings['known_words']}")
+            tokenizer.fast([str(settings["language"])], padding=True)             # reads what its settings say, which loading does not
             model = T5ForConditionalGeneration(T5Config(**config))
         except Exception as error:  # tokenizers raises bare Exceptions for a broken file
             raise damaged(folder, error) from None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from signer_lib.checkpoint import load_json
 from signer_lib.errors import SignerError, run
 from signer_lib.language.corpora import Corpus, Pair, open_corpus
 from signer_lib.language.corruption import KINDS, corrupt, word_counts
@@ -58,7 +59,7 @@ def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path, minu
         Training(slul_config(size, VARIANTS[variant]), corpus, out, seed, minutes).run()
     slul = SLUL.from_pretrained(out)
     clean = {"dev": evaluate(slul, corpus.dev), "test": evaluate(slul, corpus.test), "test_greedy": evaluate(slul, corpus.test, beams=1)}
-    settings = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    settings = load_json(out, "training.json")
     log = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     weights = sum(p.numel() for p in slul.model.parameters())
     return {"variant": variant, "seed": seed, **clean, "noise": list(under_noise(slul, corpus, corpus.test)), "weights": weights,

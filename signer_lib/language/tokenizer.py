@@ -69,6 +69,8 @@ def sentences(text: str, normal: Callable[[str], str] = plain) -> list[str]:
 
 def check_text(text: str, english: bool = True) -> str:
     """The text, if it can be signed. Raises ``SignerError`` for no words, too many words, or, of an English text, a script that is not Latin."""
+    if any("\ud800" <= c <= "\udfff" for c in text):        # half of a character: what Python makes of bytes that are not in the terminal's coding
+        raise SignerError("the text holds bytes that are no characters: write it as UTF-8")
     words = [word for word in (plain(text) if english else text).split() if any(c.isalnum() for c in word)]
     if not words:
         raise SignerError('there are no words to sign: give an English sentence, for example "Where is the library?"')

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from signer_lib.errors import SignerError, run
+from signer_lib.parsing import read_arrays
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.results import write_result
 
@@ -119,13 +120,12 @@ def read_clips(path: Path, aspect: float = 1.0) -> list[tuple[str, np.ndarray]]:
 def read_prototypes(path: Path) -> dict[str, np.ndarray]:
     """What ``stable-signer prior export --prototypes`` writes -> gloss: normalised clip."""
     try:
-        with np.load(path) as archive:
-            found = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, AttributeError) as error:
+        found = dict(read_arrays(path))
+    except (OSError, ValueError) as error:
         raise SignerError(f"{path} holds no prototypes ({error}): make it with  stable-signer prior export --prototypes") from None
     for name, xyz in found.items():
-        if xyz.ndim != 3 or xyz.shape[1:] != (JOINTS, 3):
-            raise SignerError(f"{path}: {name} has shape {xyz.shape}, not (frames, {JOINTS}, 3)")
+        if xyz.ndim != 3 or xyz.shape[1:] != (JOINTS, 3) or not len(xyz) or xyz.dtype.kind != "f":
+            raise SignerError(f"{path}: {name} has shape {xyz.shape} of {xyz.dtype}, not (frames, {JOINTS}, 3) of numbers")
     whole = {name: np.pad(xyz, ((0, 0), (0, len(SIGNER70) - JOINTS), (0, 0)), constant_values=np.nan) for name, xyz in found.items()}
     return {name: normalised(PoseSequence(xyz, 25)) for name, xyz in whole.items()}
 

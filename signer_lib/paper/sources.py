@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signer_lib.assets import CHECKPOINTS, DATA, RENDERER, RESULTS, ROOT
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 from signer_lib.results import commit
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ class Sources:
         if not path.is_file():
             raise Missing(f"{self._named(path)} is missing: make it with  {command}")
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = from_json(path.read_bytes())
         except (OSError, ValueError):
             found = None
         if not isinstance(found, dict):
             raise SignerError(f"{self._named(path)} is no result: make it again with  {command}")
         self._note(path)
-        self._shown[self._named(path)] = found.get("commit", "")
+        self._shown[self._named(path)] = str(found.get("commit", ""))
         return found
 
     def every(self, pattern: str, command: str) -> list[dict[str, Any]]:

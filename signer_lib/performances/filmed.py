@@ -26,7 +26,7 @@ from signer_lib.performances.folder import Performed, read_split
 from signer_lib.progress import progress
 from signer_lib.render.studio import CROSSED, HELD_OUT, LOOKS, STYLES, check_size, check_style, load_signer
 from signer_lib.render.studio.filming import Shot, film_all
-from signer_lib.results import commit
+from signer_lib.results import commit, read_result
 
 SOURCES = {"train": "train", "dev": "dev", "test": "test", "test_body": "test"}     # a split of clips -> the split of sentences that it shows
 OTHER_BODY = next(name for name, (body, _) in CROSSED.items() if body == HELD_OUT)
@@ -137,7 +137,7 @@ def make_clips(data: Path | str, out: Path | str, filming: Filming = Filming(), 
     if not (out / "about.json").is_file():
         with whole_file(out / "about.json") as part:
             part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    elif json.loads((out / "about.json").read_text(encoding="utf-8")) != about:
+    elif read_result(out / "about.json") != about:
         raise SignerError(f"{out} holds clips that were made otherwise, see its about.json: choose another --out, or delete it")
     slul = load_slul(filming.slul)
     for split, count in filming.clips.items():

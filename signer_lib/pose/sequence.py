@@ -13,6 +13,8 @@ import numpy as np
 from signer_lib.errors import SignerError
 from signer_lib.pose.skeleton import SIGNER70, Skeleton
 
+SLOWEST, FASTEST = 0.1, 10_000              # frames a second of any camera; beyond, a clip at another rate would fill the memory
+
 
 @dataclass(frozen=True)
 class PoseSequence:
@@ -37,8 +39,8 @@ class PoseSequence:
             raise SignerError(f"a {self.skeleton.name} sequence has shape (frames, {len(self.skeleton)}, 3), not {xyz.shape}")
         if confidence.shape != xyz.shape[:2] or confidence.min(initial=0) < 0 or confidence.max(initial=0) > 1:
             raise SignerError(f"confidence must have shape {xyz.shape[:2]} and lie in [0, 1]")
-        if not self.fps > 0:
-            raise SignerError(f"fps must be positive, not {self.fps}")
+        if not SLOWEST <= self.fps <= FASTEST:
+            raise SignerError(f"fps must be positive, from {SLOWEST} to {FASTEST}, not {self.fps}")
         confidence = np.where(seen, confidence, 0)
         object.__setattr__(self, "xyz", np.where(confidence[..., None] > 0, xyz, np.float32(np.nan)))
         object.__setattr__(self, "confidence", confidence)

@@ -223,7 +223,7 @@ def read_asl_lex(path: Path) -> Lexicon:
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError:
+    except (OSError, csv.Error):
         raise SignerError(f"{path} cannot be read: give the path of ASL-LEX 2.0's signdata.csv") from None
     wanted = ["EntryID", "Batch", "SignDuration(ms)", *(f"{c}{m}.2.0" for c in ("Handshape", "SignType", "Movement") for m in MORPHEMES)]
     missing = [column for column in wanted if not rows or column not in rows[0]]
@@ -231,12 +231,14 @@ def read_asl_lex(path: Path) -> Lexicon:
         raise SignerError(f"{path} lacks the column {missing[0]}: give ASL-LEX 2.0's signdata.csv")
     lexicon = Lexicon({}, load_handshapes(), {}, {}, {})
     for row in rows:
-        entry = row["EntryID"]
+        entry = row["EntryID"] or ""
         while entry in lexicon.signs or entry in lexicon.problems:         # a few names stand for two signs
             entry += "*"
         try:
             lexicon.signs[entry] = _described(entry, row)
             lexicon.durations[entry], lexicon.batches[entry] = float(row["SignDuration(ms)"]), row["Batch"]
-        except ValueError as error:
+        except KeyError as error:
+            raise SignerError(f"{path} lacks the column {error}: give ASL-LEX 2.0's signdata.csv") from None
+        except (ValueError, TypeError) as error:                           # TypeError: a row that is cut short
             lexicon.problems[entry] = str(error)
     return lexicon

@@ -16,6 +16,10 @@ FINGER_JOINTS = tuple((f"{finger}", angle) for finger in ("index", "middle", "ri
 JOINTS = (*ARM_JOINTS, *FINGER_JOINTS, *(("thumb", angle) for angle in JOINT_LIMITS["thumb"]))
 LIMITS = np.concatenate([np.degrees(ARM_LIMITS), HAND_LIMITS])                    # (28, 2) degrees, in the order of JOINTS
 LARGEST_GAP = 0.08                               # shoulder widths between a finger tip and the place it touches
+ALLOWED = {"bone_error": 1e-5, "joint_excess": 0.01, "inside_torso": 1e-3, "inside_head": 1e-3, "contact_gap": LARGEST_GAP}
+SAID = {"bone_error": "a bone changes its length by {0:.1%}", "joint_excess": "the {worst_joint} is {0:.0f} degrees past its limit",
+        "inside_torso": "a hand is {0:.2f} shoulder widths inside the trunk", "inside_head": "a hand is {0:.2f} shoulder widths inside the head",
+        "contact_gap": "what should touch stays {0:.2f} shoulder widths away"}
 BONES = np.array([bone for bone in SIGNER70.bones if bone[1] < SIGNER70.groups["face"].start and bone[0] != 1])
 
 
@@ -88,3 +92,9 @@ def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = 
             "worst_joint": f"{tuple(both)[side]} {' '.join(JOINTS[joint])}",
             "inside_torso": max(float(body.trunk.depth(hands).max()), 0.0),
             "inside_head": max(float(Ellipsoids(body.head).depth(hands).max()), 0.0), "contact_gap": max(gaps, default=None)}
+
+
+def problems(found: dict[str, float | str | None]) -> list[str]:
+    """What of ``check_poses`` no body can do, in words; empty for a possible pose."""
+    over = [name for name, most in ALLOWED.items() if isinstance(found[name], float) and found[name] > most]
+    return [SAID[name].format(found[name], worst_joint=found["worst_joint"]) for name in over]

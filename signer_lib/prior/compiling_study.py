@@ -23,14 +23,13 @@ from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError, run
 from signer_lib.prior.asl_lex import read_asl_lex
 from signer_lib.prior.body import load_body
-from signer_lib.prior.checks import LARGEST_GAP, check_poses
+from signer_lib.prior.checks import ALLOWED, check_poses
 from signer_lib.prior.compiler import CITATION, compile_sign
 from signer_lib.prior.phonology import Compound, Sign, load_signs
 from signer_lib.progress import progress
 
 FIGURES = ("bone_error", "joint_excess", "inside_torso", "inside_head", "contact_gap")
 FPS = 25
-ALLOWED = {"bone_error": 1e-5, "joint_excess": 0.01, "inside_torso": 1e-3, "inside_head": 1e-3, "contact_gap": LARGEST_GAP}
 
 
 def compiled_figures(named: tuple[str, Sign | Compound]) -> tuple[str, float, dict[str, Any] | str]:

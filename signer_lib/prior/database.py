@@ -92,13 +92,17 @@ class Prior:
     def _refresh(self) -> None:
         self.parts = table.read_manifest(self.folder)["parts"]
         tables = table.load(self.folder, self.parts)
-        self.table = datasets.concatenate_datasets(tables) if tables else table.empty()
+        try:
+            self.table = datasets.concatenate_datasets(tables) if tables else table.empty()
+            glosses = self.table["gloss"][:]
+        except Exception as error:                                # datasets and pyarrow raise many kinds
+            raise table.damaged(self.folder, error) from error
         self._files = [file["filename"] for one in tables for file in one.cache_files]
         self._starts = np.cumsum([0] + [part["clips"] for part in self.parts])
         self._mapped: dict[int, MemoryMappedTable] = {}
         self._read = 0
         self._rows: dict[str, list[int]] = {}
-        for row, gloss in enumerate(self.table["gloss"][:]):
+        for row, gloss in enumerate(glosses):
             self._rows.setdefault(gloss, []).append(row)
         self._clip = lru_cache(maxsize=DECODED)(self._decode)
         for name in ("_steadiness", "_described", "_embedded"):
@@ -228,7 +232,10 @@ class Prior:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row as it is stored; one part is mapped at a time."""
         for part in self.parts:
-            yield from table.load(self.folder, [part])[0]
+            try:
+                yield from table.load(self.folder, [part])[0]
+            except (ArithmeticError, LookupError, ValueError, TypeError, SystemError) as error:       # pyarrow's, of a file that is damaged
+                raise table.damaged(self.folder, error) from error
 
 
 def _forget_old(cache: Path, newest: Path) -> None:

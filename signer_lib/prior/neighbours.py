@@ -20,6 +20,7 @@ from signer_lib.assets import CHECKPOINTS
 from signer_lib.errors import SignerError
 from signer_lib.language.corruption import WORD, load_synonyms
 from signer_lib.language.lexicon import load_lexicon
+from signer_lib.parsing import from_json
 
 SLUL = CHECKPOINTS / "slul-nano"
 NAMES_TOO = {"grant", "kitty", "nana"}              # given names, which people also type in lower case
@@ -101,13 +102,13 @@ def slul_embeddings(folder: Path = SLUL) -> dict[str, np.ndarray]:
     """Gloss -> (d,) float32: the row of SLUL's shared decoder embedding, read from a checkpoint's files; nothing if there are none."""
     if not (folder / "model.safetensors").is_file() or not (folder / "tokenizer.json").is_file():
         return {}
-    tokens = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
     try:
+        tokens = from_json((folder / "tokenizer.json").read_bytes())["added_tokens"]
         with safe_open(folder / "model.safetensors", "np") as file:
             table = file.get_tensor("shared.weight").astype(np.float32)
-    except SafetensorError as error:
+        return {token["content"]: table[token["id"]] for token in tokens if not token["special"]}
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise SignerError(f"{folder} is damaged ({error}): type  git checkout -- data  or train it again") from None
-    return {token["content"]: table[token["id"]] for token in tokens if not token["special"]}
 
 
 def word_to_glosses(prior: Container[str], folder: Path = SLUL) -> tuple[list[str], Callable[[str], np.ndarray]]:
@@ -115,7 +116,10 @@ def word_to_glosses(prior: Container[str], folder: Path = SLUL) -> tuple[list[st
     found = {gloss: vector for gloss, vector in slul_embeddings(folder).items() if gloss in prior}
     if not found:
         raise SignerError(f"{folder} has no embedding of any gloss of the prior: train SLUL, or name another folder")
-    table, pieces = np.stack(list(found.values())), Tokenizer.from_file(str(folder / "tokenizer.json"))
+    try:
+        table, pieces = np.stack(list(found.values())), Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:                                  # tokenizers raises bare Exceptions for a broken file
+        raise SignerError(f"{folder} is damaged ({error}): type  git checkout -- data  or train it again") from None
     with safe_open(folder / "model.safetensors", "np") as file:
         shared = file.get_tensor("shared.weight").astype(np.float32)
     return list(found), lambda word: cosines(shared[pieces.encode(word, add_special_tokens=False).ids].mean(0), table)

@@ -106,7 +106,11 @@ def _base(where: str, spec: object, handshapes: tuple[str, ...]) -> Base:
                 b.needed("location", "place", FREE_PLACES), b.spec.get("moves", False))
 
 
-def _sign(where: str, gloss: str, spec: object, handshapes: tuple[str, ...]) -> Sign:
+def read_sign(where: str, gloss: str, spec: object, handshapes: tuple[str, ...]) -> Sign:
+    """A description as YAML gives it, checked. ``where`` begins every error; ``handshapes`` are the names that may stand in it.
+
+    Raises ``SignerError`` naming the field.
+    """
     names = list(Sign.__dataclass_fields__)[1:]
     f = Fields(where, spec, names, ("type", "handshape", "palm", "fingers", "location"))
     kind = f.needed("type", "type", TYPES)
@@ -135,7 +139,7 @@ def _compound(where: str, gloss: str, spec: object, signs: dict[str, Sign], hand
         if isinstance(part, str):
             found.append(signs[f.known("compound", part, "sign", signs)])
         else:
-            found.append(_sign(f"{where}, part {number}", gloss, part, handshapes))
+            found.append(read_sign(f"{where}, part {number}", gloss, part, handshapes))
     return Compound(gloss, tuple(replace(part, duration=time) for part, time in zip(found, part_durations(found))))
 
 
@@ -157,6 +161,6 @@ def load_signs(folder: Path = LEXICON) -> dict[str, Sign | Compound]:
                 raise SignerError(f"{file}, sign {gloss}: described twice; remove one of the two")
             specs[gloss] = f"{file}, sign {gloss}", spec
     compounds = {gloss for gloss, (_, spec) in specs.items() if isinstance(spec, dict) and "compound" in spec}
-    simple = {gloss: _sign(where, gloss, spec, handshapes) for gloss, (where, spec) in specs.items() if gloss not in compounds}
+    simple = {gloss: read_sign(where, gloss, spec, handshapes) for gloss, (where, spec) in specs.items() if gloss not in compounds}
     return {gloss: _compound(where, gloss, spec, simple, handshapes) if gloss in compounds else simple[gloss]
             for gloss, (where, spec) in specs.items()}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn, overload
 
 import numpy as np
-import yaml
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import NotYaml, from_yaml
 
 AXES = {"up": (0, 1, 0), "down": (0, -1, 0), "left": (1, 0, 0), "right": (-1, 0, 0), "front": (0, 0, 1), "back": (0, 0, -1)}
 
@@ -29,30 +29,15 @@ def _close(name: object, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(known)}"
 
 
-class _OnceEach(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a PyYAML that was built without libyaml has no CSafeLoader
-    """Refuses a key written twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
-        keys = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is written twice", key_node.start_mark)
-            keys.add(key)
-        result: dict[str, Any] = super().construct_mapping(node, deep)
-        return result
-
-
 def read_mapping(path: Path) -> dict[str, Any]:
     """A YAML file whose top level is a mapping."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)             # a safe loader
+        content = from_yaml(path.read_bytes())
     except OSError:
         raise SignerError(f"{path} cannot be read: check that the file exists") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise SignerError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', None) or 'bad characters'})") from None
+    except NotYaml as error:
+        where = f", line {error.line}" if error.line else ""
+        raise SignerError(f"{path}{where}: not valid YAML ({error.problem})") from None
     if not isinstance(content, dict):
         raise SignerError(f"{path}: the top level must be a mapping of names to descriptions")
     return content

@@ -19,7 +19,8 @@ import datasets
 import numpy as np
 
 from signer_lib.errors import SignerError
-from signer_lib.files import whole_file
+from signer_lib.files import inside, whole_file
+from signer_lib.parsing import check_saved, from_json
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.motion import jerk
 
@@ -83,9 +84,13 @@ def clip_row(gloss: str, variant: str, poses: PoseSequence, *, source: str, lice
 
 
 def decode(row: dict[str, Any]) -> PoseSequence:
-    """The poses of a row."""
+    """The poses of a row. Raises ``SignerError`` if it does not hold what it says."""
     shape = row["frames"], len(SIGNER70)
-    return PoseSequence(np.frombuffer(row["xyz"], "<f4").reshape(*shape, 3), row["fps"], np.frombuffer(row["confidence"], "<f2").reshape(shape))
+    try:
+        xyz, confidence = np.frombuffer(row["xyz"], "<f4").reshape(*shape, 3), np.frombuffer(row["confidence"], "<f2").reshape(shape)
+    except (TypeError, ValueError) as error:
+        raise SignerError(f"the clip {row['gloss']}, {row['variant']} of the pose prior is damaged ({error}): build the prior again") from None
+    return PoseSequence(xyz, row["fps"], confidence)
 
 
 def new(folder: Path, made_from: dict[str, Any] | None = None) -> Path:
@@ -100,12 +105,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """``format``, ``made_from`` and ``parts``, each with ``name`` and ``clips``. Raises ``SignerError`` for anything else."""
     path = Path(folder) / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest = from_json(path.read_bytes())
         if manifest["format"] != FORMAT:
             raise SignerError(f"the pose prior {folder} has format {manifest['format']}, this version reads {FORMAT}: build it again")
         names = [(part["name"], int(part["clips"])) for part in manifest["parts"]]
-        if any(Path(name).name != name for name, _ in names):
-            raise ValueError("a part outside the folder")
+        for name, _ in names:
+            inside(folder, name)
     except FileNotFoundError:
         raise SignerError(f"there is no pose prior in {folder} (no {MANIFEST}): make one with stable-signer prior build --out") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -119,13 +124,15 @@ def damaged(folder: Path, error: Exception) -> SignerError:
 
 
 def load(folder: Path, parts: list[dict[str, Any]]) -> list[datasets.Dataset]:
-    """The parts as memory-mapped tables. Raises ``SignerError`` for one that is damaged."""
+    """The parts as memory-mapped tables. Raises ``SignerError`` for one that is damaged, or that names files outside the folder."""
     tables = []
     for part in parts:
         try:
+            check_saved(inside(folder, part["name"]))
             table = datasets.load_from_disk(str(Path(folder) / part["name"]))
             if table.features != FEATURES or len(table) != part["clips"]:
                 raise ValueError(f"{part['name']} has other columns, or not {part['clips']} clips")
+            table.data.validate(full=True)                                  # that no clip is said to lie where there is none
         except Exception as error:                                          # datasets and pyarrow raise many kinds
             raise damaged(folder, error) from error
         tables.append(table)

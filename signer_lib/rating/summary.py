@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 from signer_lib.rating.agreement import counts_of, ordinal_alpha
 from signer_lib.rating.design import Item
 from signer_lib.rating.exported import Ratings, read_key, read_ratings
@@ -26,9 +26,8 @@ def summary_or_none(folder: Path = RESULTS / "rating") -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-    except ValueError:
+        return from_json(path.read_bytes())
+    except (OSError, ValueError):
         raise SignerError(f"{path} is damaged: make it again with  stable-signer rating summary") from None
 
 

@@ -203,7 +203,7 @@ def own_data() -> list[Entry]:
 
 def scale() -> list[Entry]:
     return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 2 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
-                  ("scale/cpu.json",), minutes=4, key="signing, drawn/ratio")]
+                  ("scale/cpu.json",), minutes=2.3, key="signing, drawn/ratio")]
 
 
 ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale())

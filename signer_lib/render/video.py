@@ -19,6 +19,9 @@ from signer_lib.files import whole_file
 SAME = {"preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
 X264 = {"crf": "20", **SAME}                     # crf 18 is hard to tell from the source, 23 is x264's default
 LOSSLESS = {"qp": "0", **SAME}
+# a playlist in a video's clothes would have FFmpeg open other files, or addresses
+ONE_FILE = {"protocol_whitelist": "none", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg"}
+MOST_PIXELS = 8192 * 8192
 MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 
@@ -82,9 +85,13 @@ def frame_rate(path: str | Path) -> float:
 @contextmanager
 def _opened(path: str | Path) -> Iterator[av.container.InputContainer]:
     try:
-        with av.open(str(path)) as container:
+        with open(path, "rb") as file, av.open(file, options=ONE_FILE, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise SignerError(f"cannot read {path}: it has no video stream")
+            if (seen := container.streams.video[0].codec_context) is None:
+                raise SignerError(f"cannot read {path}: its frames are coded in a way that is not known here")
+            if seen.width * seen.height > MOST_PIXELS:
+                raise SignerError(f"cannot read {path}: its frames would have {seen.width} x {seen.height} pixels")
             yield container
     except (OSError, av.FFmpegError) as error:
         raise SignerError(f"cannot read {path} as a video: {error.strerror or error}") from error

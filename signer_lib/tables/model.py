@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics.table import DOWN, MEANINGLESS, TO_ONE, UP
+from signer_lib.parsing import from_json
+from signer_lib.results import read_result
 
 KINDS = ("floor", "system", "ceiling", "aside", "published")       # aside: ours, but no rival of the systems, such as a stage given the truth
 MARKED = ("floor", "ceiling", "published")                         # said behind the name
@@ -131,10 +132,10 @@ def set_out(table: Table) -> tuple[list[str], list[Line]]:
 def read(results: Path, name: str, command: str) -> dict[str, Any]:
     """A file under ``results``. Raises ``SignerError``, one line with the command that makes it, if it is missing or holds no result."""
     try:
-        found = json.loads((results / name).read_text(encoding="utf-8"))
+        found = from_json((results / name).read_bytes())
     except FileNotFoundError:
         raise SignerError(f"{results.name}/{name} is missing: make it with  {command}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+    except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
         raise SignerError(f"{results.name}/{name} is no result: make it again with  {command}")
@@ -146,7 +147,6 @@ def sources(results: Path, *names: str) -> list[Source]:
     paths = [path for name in names for path in (sorted((results / name).glob("*.json")) if (results / name).is_dir() else [results / name])]
     told = []
     for path in paths:
-        content = path.read_bytes()
-        commit = json.loads(content).get("commit", "")
-        told.append(Source(f"{results.name}/{path.relative_to(results)}", hashlib.sha256(content).hexdigest(), commit))
+        commit = str(read_result(path).get("commit", ""))
+        told.append(Source(f"{results.name}/{path.relative_to(results)}", hashlib.sha256(path.read_bytes()).hexdigest(), commit))
     return told

@@ -45,8 +45,9 @@ class Report:
 
     def line(self) -> str:
         """The losses in one line."""
-        told = (what if count == self.clips else f"{what} ({count} of {self.clips} clips)" for what, count in self.lost.items())
-        return "lost: " + ("; ".join(told) or "nothing")
+        told = [what if count == self.clips else f"{what} ({count} of {self.clips} clips)" for what, count in self.lost.items()]
+        dropped = format_of(self.source).dropped
+        return "lost: " + ("; ".join([*([f"when read, {dropped}"] if dropped else []), *told]) or "nothing")
 
 
 def convert(source: str | Path, target: str | Path, to: str | None = None, fps: float | None = None, resample: float | None = None,

@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
+from signer_lib.parsing import read_lines
 from signer_lib.pose.formats.clips import read_clips
 from signer_lib.pose.formats.named import NamedClip
 from signer_lib.pose.skeleton import SIGNER70
@@ -57,7 +58,7 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_lines(path)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}; a data folder has one sentence a line in it") from None
     except UnicodeDecodeError as error:

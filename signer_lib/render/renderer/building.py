@@ -107,7 +107,8 @@ def _pretrained(config: RendererConfig) -> tuple[UNetMotionModel, ControlNetMode
 
 def _loaded(kind: Any, name: str, subfolder: str | None = None) -> Any:
     try:
-        return kind.from_pretrained(name, subfolder=subfolder, **({"dtype": torch.float32} if issubclass(kind, nn.Module) else {}))
+        weights = {"dtype": torch.float32, "use_safetensors": True} if issubclass(kind, nn.Module) else {}
+        return kind.from_pretrained(name, subfolder=subfolder, **weights)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise SignerError(f"no {kind.__name__} could be loaded from '{name}' ({reason}): name a folder, or weights of the hub") from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from diffusers.models.modeling_utils import ModelMixin
 
-from signer_lib.checkpoint import damaged
+from signer_lib.checkpoint import damaged, load_json
 from signer_lib.errors import SignerError
 from signer_lib.render.renderer.autoencoder import SignerAutoencoder
 from signer_lib.render.renderer.building import new_autoencoder, new_renderer
@@ -78,7 +77,7 @@ def _finished(folder: Path, stage: str, config: RendererConfig, train: Packed, s
     path = folder / "training.json"
     if not path.is_file():
         return False
-    told, wanted = json.loads(path.read_text(encoding="utf-8")), asdict(shared(config, stage, None)[0]) | {"seed": seed, "data_sha256": train.sha256}
+    told, wanted = load_json(folder, path.name), asdict(shared(config, stage, None)[0]) | {"seed": seed, "data_sha256": train.sha256}
     depends = AUTOENCODER.__contains__ if stage == "autoencoder" else lambda key: not key.startswith(LATER[stage])
     if other := [key for key, value in wanted.items() if depends(key) and told.get(key) != value]:
         raise SignerError(f"{folder} was trained with another {other[0]} ({told.get(other[0])}, not {wanted[other[0]]}): choose another --out")

@@ -30,6 +30,7 @@ from signer_lib.render.renderer.refiner import Refiner
 from signer_lib.render.renderer.sampling import steps as sampling_steps
 from signer_lib.render.renderer.sampling import windows
 
+MODULES = "autoencoder", "conditioning", "networks", "refiner"                   # where the classes of a renderer's parts are
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -198,10 +199,12 @@ class RendererPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         folder = Path(folder)
         if precision not in DTYPES:
             raise SignerError(f"there is no precision '{precision}': use {', '.join(DTYPES)}")
-        load_json(folder, "model_index.json", ("unet", "vae", "controlnet", "conditioner", "scheduler"))
+        index = load_json(folder, "model_index.json", ("unet", "vae", "controlnet", "conditioner", "scheduler"))
+        if foreign := [name for name, value in index.items() if isinstance(value, list) and value != [None, None] and not _is_ours(value)]:
+            raise damaged(folder, ValueError(f"its {foreign[0]} is {index[foreign[0]]}, which is no part of a renderer"))
         try:
             with silence():
-                pipeline = cls.from_pretrained(str(folder), low_cpu_mem_usage=False, local_files_only=True)
+                pipeline = cls.from_pretrained(str(folder), low_cpu_mem_usage=False, local_files_only=True, use_safetensors=True)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
             raise damaged(folder, error) from None
         for part in pipeline.networks:
@@ -243,6 +246,11 @@ def readable(folder: Path) -> None:
     """safetensors makes files that only their owner can read."""
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
+
+
+def _is_ours(named: list) -> bool:
+    """Whether [module, class] of ``model_index.json`` is a network or a scheduler that a renderer may have: diffusers imports what stands there."""
+    return len(named) == 2 and named[0] in ("diffusers", *(f"signer_lib.render.renderer.{name}" for name in MODULES)) and isinstance(named[1], str)
 
 
 def _own(pipeline: RendererPipeline) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from scipy.spatial import cKDTree
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_yaml
 from signer_lib.pose import SIGNER70
 from signer_lib.render.studio.rig import BONES, FORE, INDEX, SIDES, UPPER, halves, unit
 
@@ -112,7 +112,7 @@ def signer_face(name: str) -> tuple[np.ndarray, np.ndarray]:
     path = DATA / "signers" / f"{name}.yaml"
     if not path.is_file():
         raise SignerError(f"there is no {path}: first measure the build with  python -m signer_lib.prior.bake_body")
-    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    spec = from_yaml(path.read_bytes())
     brow, lids, corner, lips = (np.array(spec["face"][part], float).reshape(-1, 3) for part in ("brow", "lids", "lip_corner", "lips"))
     mirror = np.array([-1.0, 1, 1])
     return np.concatenate([brow * mirror, brow, lids * mirror, lids, corner * mirror, corner, lips]), np.array(spec["neck_to_nose"], float)

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import from_json
 from signer_lib.pose import SIGNER70
 from signer_lib.render.studio.looks import CROSSED, LOOKS, NUMBER, REGIONS
 from signer_lib.render.studio.rig import BONES, INDEX
@@ -101,8 +102,8 @@ def load_signer(name: str = "default") -> StudioSigner:
     try:
         with safe_open(path, "np") as file:
             about = file.metadata() or {}
-            if about.get("version") != VERSION or json.loads(about.get("bones", "[]")) != list(BONES):
+            if about.get("version") != VERSION or from_json(about.get("bones", "[]")) != list(BONES):
                 raise SignerError(f"{path} was baked by another version: type  python -m signer_lib.render.studio.bake")
             return StudioSigner(name, **{key: file.get_tensor(key).astype(kind) for key, kind in USED.items()})
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise SignerError(f"cannot read {path} ({str(error).splitlines()[0]}): type  git checkout -- data") from None
