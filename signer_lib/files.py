@@ -1,4 +1,4 @@
-"""Writing so that nothing is ever half-written: into a temporary folder first, then renamed into place."""
+"""Writing so that nothing is ever half-written: into a temporary folder first, then renamed into place. And names that stay in their folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from signer_lib.errors import SignerError, no_space
 try:
     import fcntl
 except ImportError:                      # Windows: what a killed process leaves there stays
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a system without it
 
 PART = ".part-"
 
@@ -65,6 +65,18 @@ def _release(handle: int | None) -> None:
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Only one process at a time is in such a block of ``folder``. Raises ``SignerError`` if another is."""
+    handle = _locked(folder, wait=False)
+    if handle is None and fcntl is not None:
+        raise SignerError(f"another process is at work in {folder}: wait for it, or choose another folder")
+    try:
+        yield
+    finally:
+        _release(handle)
+
+
+@contextmanager
 def filling(folder: Path | str) -> Iterator[Path]:
     """A temporary folder whose files move into ``folder`` when the block ends well; when it does not, nothing is left behind.
 
@@ -99,3 +111,22 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     with filling(path.parent) as part:
         yield part / path.name
+
+
+def inside(folder: Path | str, name: object) -> Path:
+    """``folder``/``name`` for a name that somebody's file gives; it may have folders of its own.
+
+    Raises ``SignerError`` for what leads out of the folder: an absolute path, "..", a symbolic link to elsewhere; and for what is no name at all.
+    """
+    folder = Path(folder)
+    parts = name.replace("\\", "/").split("/") if isinstance(name, str) else []
+    drive = len(parts) > 0 and parts[0][1:2] == ":"
+    if not parts or ".." in parts or parts[0] == "" or drive or not str(name).isprintable():
+        raise SignerError(f"{folder} names a file {name!r}, which is not inside it: correct the name")
+    path = folder / str(name)
+    try:
+        if path.resolve().is_relative_to(folder.resolve()):
+            return path
+    except (OSError, RuntimeError):                       # RuntimeError: links that go round, before Python 3.13
+        pass
+    raise SignerError(f"{path} is a link that leads out of {folder}: put the file itself there")

@@ -14,17 +14,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from signer_lib.assets import CHECKPOINTS
+from signer_lib.checkpoint import load_json
 from signer_lib.errors import SignerError
 from signer_lib.experts.training import moe_config
-from signer_lib.files import whole_file
+from signer_lib.files import alone, whole_file
 from signer_lib.language.training import slul_config
 from signer_lib.metrics.back_translation_training import back_translation_config
 from signer_lib.own_data.report import printed, table
 from signer_lib.own_data.stages import RUN, STEPS_OF_AN_EPOCH, Work, smaller
 from signer_lib.own_data.study import NEEDS, SHIPPED, read_study
+from signer_lib.parsing import from_json, from_yaml
 from signer_lib.prior.body import load_body
 from signer_lib.prior.building import fingerprint as fingerprint_of_the_lexicon
 from signer_lib.prior.handshapes import LEXICON
@@ -143,14 +143,22 @@ class Running:
         steps = config.steps if name == "slp-moe" else config.epochs * epoch
         minutes = stage.minutes
         if minutes is None and stage.size == "nano":
-            shipped = json.loads((CHECKPOINTS / TRAINED[name] / "training.json").read_text(encoding="utf-8"))
+            shipped = load_json(CHECKPOINTS / TRAINED[name], "training.json")
             minutes = steps * shipped["train_minutes"] / shipped["steps"]
         return f"{stage.size}, seed {stage.seed}, batches of {config.batch_size}" + ("" if stage.minutes else f", {steps:,} steps"), state, minutes
 
     # --- the run ---------------------------------------------------------------------------------------------------------------
     def run(self) -> dict[str, Any]:
-        """Runs what is not done yet; -> the report. A stage that was killed goes on at the next call."""
+        """Runs what is not done yet; -> the report. A stage that was killed goes on at the next call.
+
+        Raises ``SignerError`` as the stages do, and if another process is at work in the folder.
+        """
         self._claim()
+        with alone(self.out):
+            self._run()
+        return self._report()
+
+    def _run(self) -> None:
         for name in self.study.stages:
             record, own = self._record(name), self.fingerprint(name)
             if record and record["fingerprint"] == own and record["done"]:
@@ -164,14 +172,13 @@ class Running:
             told = finished if finished else RUN[name](self.work)
             self._write(name, {"fingerprint": own, "done": True, "seconds": round(time.monotonic() - start, 1), "told": told})
             print(f"{name}: {_short(told)} ({time.monotonic() - start:.0f} s)" if name != "report" else f"{name}: {self.out / REPORT}", flush=True)
-        return self._report()
 
     def _finished(self, name: str) -> dict[str, Any] | None:
         """What a training tells that was killed between its last file and its record."""
         path = self.out / name / "training.json"
         if name not in (*TRAINED, "renderer") or not path.is_file():
             return None
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = load_json(path.parent, path.name, ("steps", "train_minutes"))
         return {key: found[key] for key in ("steps", "train_minutes")}
 
     def _claim(self) -> None:
@@ -182,7 +189,9 @@ class Running:
     def _record(self, name: str) -> dict[str, Any] | None:
         path = self.out / "stages" / f"{name}.json"
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            found = from_json(path.read_bytes())
+            if not isinstance(found, dict):
+                raise ValueError("no record of a stage")
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -204,7 +213,7 @@ class Running:
     def _report(self) -> dict[str, Any]:
         told = {name: record["told"] for name in self.study.stages if (record := self._record(name))}
         reached = told.pop("report")
-        settings = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        settings = from_yaml(self.config.read_bytes())
         found = {"what": f"a study of own data, {self.config.name}", "study": settings, "seed": self.study.seed, "stages": told, "reached": reached,
                  "minutes": {name: round((self._record(name) or {}).get("seconds", 0) / 60, 2) for name in self.study.stages},
                  "table": table(reached, told.get("prior", {}))}

@@ -14,6 +14,7 @@ import yaml
 
 from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError
+from signer_lib.parsing import NotYaml, nodes_of
 
 T = TypeVar("T")
 LINE = "line"               # a field of this name is given the line on which its mapping begins; it is no key
@@ -27,13 +28,12 @@ class Document:
         """Raises ``SignerError`` for a file that is missing or no YAML."""
         self.path = Path(path)
         try:
-            self.root = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            self.root = nodes_of(self.path.read_bytes())
         except OSError as error:
             raise SignerError(f"cannot read {path}: {error.strerror or error}; give the YAML of your study") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            at = f", line {mark.line + 1}" if mark else ""
-            raise SignerError(f"{path}{at} is not valid YAML: {' '.join(str(getattr(error, 'problem', None) or error).split())}") from None
+        except NotYaml as error:
+            at = f", line {error.line}" if error.line else ""
+            raise SignerError(f"{path}{at} is not valid YAML: {error.problem}") from None
 
     def build(self, kind: type[T]) -> T:
         """The whole file as ``kind``."""
@@ -81,7 +81,10 @@ class Document:
         if origin is list:
             parts = node.value if isinstance(node, yaml.SequenceNode) else [node]       # one may stand without brackets
             return [self._value(inner[0], part, name) for part in parts]
-        value = yaml.SafeLoader("").construct_object(node, deep=True) if isinstance(node, yaml.ScalarNode) else None
+        try:
+            value = yaml.SafeLoader("").construct_object(node, deep=True) if isinstance(node, yaml.ScalarNode) else None
+        except Exception as error:                              # a date such as 2001-99-99, !!bool maybe: what the tag's constructor raises
+            raise self.wrong(_line(node), f"{name} cannot be read ({str(error).splitlines()[0]})") from None
         if hint is Path and isinstance(value, str) and value:
             return self._path(value, _line(node))
         if hint is str and isinstance(value, str | int | float) and not isinstance(value, bool):
