@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | studio | train | evaluate | prior | rating | figures | doctor``, also ``python -m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | poses | convert | train | evaluate | prior | rating | figures | doctor``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_renderer
+from signer_lib.cli_convert import convert
 from signer_lib.cli_figures import figures
 from signer_lib.cli_joint import train_joint
+from signer_lib.cli_own import poses, train_all
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
 from signer_lib.cli_rating import rating
@@ -42,13 +44,16 @@ app.add_typer(prior, name="prior")
 app.add_typer(rating, name="rating")
 app.command("sign")(sign)
 app.command("studio")(studio)
+app.command("convert")(convert)
 app.command("figures")(figures)
+app.command("poses")(poses)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
 trainings.command("renderer")(train_renderer)
 trainings.command("keypoints")(train_keypoints)
 trainings.command("joint")(train_joint)
+trainings.command("all")(train_all)
 evaluations.command("poses")(evaluate_poses)
 evaluations.command("renderer")(evaluate_renderer)
 
@@ -118,7 +123,7 @@ NEEDED = (
     *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate", "diffusers"),
     *("pose-format", "spoken-to-signed", "matplotlib", "av"),
 )
-EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "vtk": "studio"}
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "mypy": "dev", "vtk": "studio", "mediapipe": "video"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from signer_lib.errors import SignerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from signer_lib.prior.database import Candidate, Prior
 
 prior = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The pose prior: every gloss with its candidate poses.")
@@ -60,15 +63,20 @@ def build(
 
 @prior.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="Recordings: .pose, MediaPipe .json or .npz, OpenPose, .skels, or a lexicon with index.csv.")],
+    path: Annotated[Path, typer.Argument(help="Recordings of signs, in any format of  stable-signer convert --formats.")],
     folder: Annotated[Path, typer.Option("--prior", help="The prior to add to; made if it is not there.")],
     licence: Annotated[str, typer.Option(help="The recordings' licence, for example MIT, CC-BY-4.0 or LicenseRef-NAME.")],
     signer: Annotated[str, typer.Option(help="Who signs.")],
     gloss: Annotated[str | None, typer.Option(help="The gloss of all clips in PATH.")] = None,
-    from_index: Annotated[bool, typer.Option("--from-index", help="Take each clip's gloss from the index, or from its own name.")] = False,
+    from_index: Annotated[bool, typer.Option("--from-index", help="Take each clip's gloss from the index or a table, or from its own name.")] = False,
+    words: Annotated[Path | None, typer.Option(help="A CSV or TSV with a column for clips and one for glosses. Default: one in the folder.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, help="Frames a second of recordings that do not say (OpenPose, .skels, npz, SLRTP).")] = None,
     language: Annotated[str, typer.Option(help="The rows of an index.csv to take: spoken and signed language.")] = "en-ase",
 ) -> None:
     """Make recordings stable and add them to a prior, all or none. A clip that never shows a hand is left out and named.
+
+    A prior holds signs. Sentences (clips with a text or several glosses: PHOENIX-2014T, How2Sign, SLRTP) are left out: they are what poses are
+    trained on, and  stable-signer convert SENTENCES DATA/train.safetensors  makes a data folder of them for  stable-signer train.
 
     Example: stable-signer prior import book.pose --prior out/prior --gloss BOOK --licence CC-BY-4.0 --signer "Sam Lee"
     """
@@ -82,43 +90,45 @@ def import_(
         raise SignerError(f"there is no {path}: give a recording, or a folder of them")
     from itertools import chain
 
+    from signer_lib.pose.formats import read_clips
     from signer_lib.prior import table
     from signer_lib.prior.body import load_body
     from signer_lib.prior.database import Prior
     from signer_lib.prior.neighbours import slul_embeddings
     from signer_lib.prior.recordings import stabilise
 
-    body, embeddings, left_out, jerk = load_body(), slul_embeddings(), [], {"before": 0.0, "after": 0.0}
+    body, embeddings, jerk = load_body(), slul_embeddings(), {"before": 0.0, "after": 0.0}
+    left_out = {"handless": 0, "sentences": 0}
 
-    def rows():                                                 # one clip in memory at a time
-        for name, poses in _clips(path, language):
+    def rows() -> Iterator[dict[str, Any]]:                     # one clip in memory at a time
+        for clip in read_clips(path, fps, words=words, language=language):
+            if gloss is None and clip.is_sentence:
+                left_out["sentences"] += 1
+                continue
             try:
-                stable, figures = stabilise(poses, body)
+                stable, figures = stabilise(clip.poses, body)
             except SignerError as error:
-                left_out.append(f"left out {name}: {error}")
-                typer.echo(left_out[-1])
+                left_out["handless"] += 1
+                typer.echo(f"left out {clip.name}: {error}")
                 continue
             for when in jerk:
                 jerk[when] += figures["whole"][when]["jerk"]
-            own = gloss or name.split("#")[0].upper()
-            yield table.clip_row(own, name, stable, source="recording", licence=licence, signer=signer, embedding=embeddings.get(own, ()))
+            own = gloss or clip.gloss or clip.name.split("#")[0].split("/")[-1].upper()
+            yield table.clip_row(own, clip.name, stable, source="recording", licence=licence, signer=signer, embedding=embeddings.get(own, ()))
 
     found = rows()
     first = next(found, None)
+    sentences = (f"sentences, no signs: make a data folder of them to train on, with  stable-signer convert {path} DATA/train.safetensors"
+                 + (f" --words {words}" if words else ""))
     if first is None:
-        raise SignerError(f"no clip of {path} could be used: " + (f"{len(left_out)} never show a hand" if left_out else f"none is {language}"))
+        told = [f"{left_out['handless']} never show a hand"] * bool(left_out["handless"])
+        told += [f"{left_out['sentences']} are {sentences}"] * bool(left_out["sentences"])
+        raise SignerError(f"no clip of {path} could be used: {', '.join(told)}")
     opened = Prior.load(folder) if (folder / table.MANIFEST).exists() else Prior.new(folder)
     added = opened.add(chain([first], found))
+    if left_out["sentences"]:
+        typer.echo(f"left out {left_out['sentences']} {sentences}")
     typer.echo(f"{added:,} clips added to {folder}, mean wrist jerk {jerk['before'] / added:.0f} -> {jerk['after'] / added:.0f} shoulder widths/s^3")
-
-
-def _clips(path: Path, language: str):
-    """(name, recording) of everything in ``path``; of a lexicon, the rows of one pair of languages."""
-    from signer_lib.pose.formats import read_lexicon, read_poses
-
-    if not (path / "index.csv").is_file():
-        return read_poses(path).items()
-    return ((gloss, poses) for gloss, pair, poses in read_lexicon(path) if pair == language)
 
 
 @prior.command("list")
@@ -134,14 +144,17 @@ def list_(
 
     opened = _open(folder)
     table = opened.table.select_columns(["gloss", "variant", "source", "frames", "fps", "stability"])
-    found: dict[str, list[dict]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in table:
         if fnmatchcase(row["gloss"].upper(), gloss.upper()):
             found.setdefault(row["gloss"], []).append(row)
     if not found:
         raise SignerError(f"no gloss of the prior {opened.name} is like '{gloss}'")
-    mean = lambda values: sum(values) / len(values)
-    lines = [("gloss", "variants", "sources", "seconds", "jerk")]
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    lines: list[tuple[str, ...]] = [("gloss", "variants", "sources", "seconds", "jerk")]
     lines += [(name, ", ".join(row["variant"] for row in rows), ", ".join(sorted({row["source"] for row in rows})),
                f"{mean([row['frames'] / row['fps'] for row in rows]):.2f}", f"{mean([row['stability']['jerk'] for row in rows]):.0f}")
               for name, rows in found.items()]
@@ -163,7 +176,7 @@ def show(
         raise SignerError(f"{out}: name a .png or an .mp4")
     opened = _open(folder)
     offered = opened.candidates(gloss)
-    lines = [("variant", "source", "signer", "licence", "seconds", "jerk", "bone drift", "missing")]
+    lines: list[tuple[str, ...]] = [("variant", "source", "signer", "licence", "seconds", "jerk", "bone drift", "missing")]
     lines += [(c.variant, c.source, c.signer, c.licence, f"{c.poses.duration:.2f}", f"{c.stability:.0f}", f"{c.bone_drift:.1e}", f"{c.missing:.1%}")
               for c in offered]
     _print_table(lines)
@@ -202,7 +215,9 @@ def _draw_picture(offered: list[Candidate], path: Path) -> None:
     from signer_lib.files import whole_file
     from signer_lib.render.drawn import draw_frame
 
-    moments = lambda c: np.linspace(0, len(c.poses) - 1, STEPS).round().astype(int)
+    def moments(c: Candidate) -> np.ndarray:
+        return np.linspace(0, len(c.poses) - 1, STEPS).round().astype(int)
+
     rows = [np.hstack([draw_frame(c.poses.xyz[frame], size=PICTURE, caption=f"{c.variant} {frame / c.poses.fps:.2f} s") for frame in moments(c)])
             for c in offered]
     with whole_file(path) as part:
@@ -218,7 +233,7 @@ def _draw_video(offered: list[Candidate], path: Path) -> None:
 
     fps, longest = 25, max(c.poses.duration for c in offered)
 
-    def frames():
+    def frames() -> Iterator[np.ndarray]:
         for second in np.arange(round(longest * fps) + fps) / fps:                # a second of rest at the end
             at = [min(int(second * c.poses.fps), len(c.poses) - 1) for c in offered]
             yield np.hstack([draw_frame(c.poses.xyz[k], size=2 * PICTURE, caption=c.variant) for c, k in zip(offered, at)])
@@ -227,11 +242,20 @@ def _draw_video(offered: list[Candidate], path: Path) -> None:
 
 
 @prior.command()
-def validate(folder: Folder = None) -> None:
+def validate(
+    recordings: Annotated[Path | None, typer.Argument(help="A file or folder of recordings to look at before they are imported, instead.")] = None,
+    folder: Folder = None,
+) -> None:
     """Name what is wrong with a prior's clips: gloss, variant, frame and joint. Exit code 1 if there is anything.
+
+    With RECORDINGS: what is wrong with those, as  stable-signer convert RECORDINGS --check  tells it; exit code 2 if a clip cannot be used.
 
     Example: stable-signer prior validate --prior out/prior
     """
+    if recordings:
+        from signer_lib.cli_convert import check_recordings
+
+        raise typer.Exit(check_recordings(recordings))
     opened = _open(folder)
     problems = opened.validate()
     for problem in problems:
@@ -261,16 +285,17 @@ def export(
         raise SignerError("--asl-lex goes with --prototypes; to have ASL-LEX's signs in a prior, use  stable-signer prior build --asl-lex")
     if prototypes and prototypes.suffix.lower() != ".npz":
         raise SignerError(f"{prototypes}: name an .npz file")
-    pair = language.split("-")
-    if len(pair) != 2 or not all(pair):
-        raise SignerError(f"'{language}' is no pair of languages: write the spoken and the signed one, for example en-ase")
+    from signer_lib.pose.formats.lexicon import pair_of
+
+    pair = pair_of(language)
     _check_files(asl_lex)
     from signer_lib.prior.exporting import write_prototypes
 
     if out:
         opened = _open(folder)
-        typer.echo(f"{len(opened.table):,} clips of {len(opened):,} glosses -> {opened.export(out, tuple(pair))}")
+        typer.echo(f"{len(opened.table):,} clips of {len(opened):,} glosses -> {opened.export(out, pair)}")
         return
+    assert prototypes is not None                               # one of the two, see above
     if asl_lex:
         from signer_lib.prior.asl_lex import read_asl_lex
         from signer_lib.prior.body import load_body

@@ -70,7 +70,7 @@ def sign(
     from signer_lib.pipeline import StableSignerPipeline  # torch loads here, after the cheap checks
     from signer_lib.signing import slug
 
-    out = out or Path("out") / slug(text or glosses)
+    out = out or Path("out") / slug(text or glosses or "")
     with filling(out):  # an unwritable folder is told now; one that we made goes again if the work fails
         signs = StableSignerPipeline.from_pretrained(pipeline, renderer=who)
         shown = signs.renderer.settle(style, signer, steps, side_by_side)

@@ -14,7 +14,8 @@ from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import NamedTuple, TypeVar
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 def over(workers: int, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
@@ -109,4 +110,11 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
 
 def _end_with_parent() -> None:
     """A worker whose parent was killed would wait for its next job forever."""
-    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()

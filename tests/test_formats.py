@@ -14,9 +14,9 @@ from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import read_lexicon, read_pose, read_poses, write_pose
+from signer_lib.pose.formats.holistic import HAND, MESH, POINTS
 from signer_lib.pose.formats.mediapipe import ASL_APP_MESH, BODY, BODY_OF_11, FACE_POINTS
 from signer_lib.pose.formats.openpose import FACE
-from signer_lib.pose.formats.pose_file import HAND, MESH, POINTS
 from signer_lib.pose.formats.skels import OURS, read_beside
 from signer_lib.prior.body import load_body
 from signer_lib.prior.fingerspelling import letter_files
@@ -355,9 +355,10 @@ def test_a_lexicon_is_cut_to_its_rows(tmp_path):
     folder = lexicon(tmp_path, "ase/hello.pose,en,ase,0,0,hello,HELLO,0\nase/hello.pose,en,ase,400,1000,hello there,,1\n"
                                "ase/hello.pose,en,ase,0,1000,hi,HELLO,2\n")
     entries = list(read_lexicon(folder))
-    assert [(gloss, language, len(clip)) for gloss, language, clip in entries] == [
+    assert [(clip.gloss, language, len(clip.poses)) for language, clip in entries] == [
         ("HELLO", "en-ase", 50), ("HELLO THERE", "en-ase", 15), ("HELLO", "en-ase", 25)]
-    np.testing.assert_array_equal(entries[1][2].xyz, entries[0][2].xyz[10:25])
+    np.testing.assert_array_equal(entries[1][1].poses.xyz, entries[0][1].poses.xyz[10:25])
+    assert entries[1][1].raw.body.data.shape == (15, 1, 70, 3)
     assert list(read_poses(folder)) == ["HELLO", "HELLO THERE", "HELLO#2"]
 
 

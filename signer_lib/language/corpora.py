@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.language.streaming import Pair, Streamed
+from signer_lib.parsing import check_saved, read_lines
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -65,7 +66,8 @@ class Corpus:
         """``train``, ``dev`` or ``test`` by its name. Raises ``SignerError`` for any other."""
         if name not in SPLITS:
             raise SignerError(f"'{name}' is no split of a corpus: choose {', '.join(SPLITS)}")
-        return getattr(self, name)
+        result: list[Pair] = getattr(self, name)
+        return result
 
 
 def open_corpus(data: Path | str, text_ext: str = "text", language: str | None = None, stream: bool = False) -> Corpus:
@@ -111,7 +113,7 @@ def read_pairs(folder: Path | str, split: str, text_ext: str = "text") -> list[P
     for path in paths:
         if not path.is_file():
             raise SignerError(_missing(path, split, text_ext))
-    texts, glosses = (_lines(path) for path in paths)
+    texts, glosses = (lines_of(path) for path in paths)
     if len(texts) != len(glosses):
         raise SignerError(f"{folder}: {paths[0].name} has {len(texts)} lines but {paths[1].name} has {len(glosses)}: they must be parallel")
     for path, lines in zip(paths, (texts, glosses)):
@@ -147,17 +149,16 @@ def _line_by_line(text: str, gloss: str) -> Iterator[dict[str, str]]:
             raise SignerError(f"{text} or {gloss}, after line {number}, is not UTF-8: save the files as UTF-8") from None
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
     """The lines of a UTF-8 file, without the marks that some editors add: one at the start of the file, \\r at the ends of lines."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        lines = read_lines(path)
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
         raise SignerError(f"{path}, line {number} is not UTF-8: save the file as UTF-8") from None
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}") from None
-    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").removesuffix("\n").split("\n")]
-    if lines == [""]:
+    if lines in ([], [""]):
         raise SignerError(f"{path} is empty: a corpus file holds one sentence a line")
     return lines
 
@@ -178,7 +179,7 @@ def read_prompts(folder: Path | str) -> list[str]:
     Raises ``SignerError`` naming the line that has no ``{}``.
     """
     path = Path(folder) / "prompts.txt"
-    lines = _lines(path) if path.is_file() else []
+    lines = lines_of(path) if path.is_file() else []
     for number, line in enumerate(lines, 1):
         if line.count("{}") != 1:
             raise SignerError(f"{path}, line {number} must hold {{}} once, in the place of the sentence")
@@ -194,7 +195,10 @@ def read_phoenix(folder: Path | str, split: str) -> list[Pair]:
     path = _phoenix_csv(Path(folder), split)
     if path is None:
         raise SignerError(f"{folder} has no *.{split}.corpus.csv, nor has its {PHOENIX_PLACES[1]}: PHOENIX-2014T holds one for train, dev and test")
-    header, *rows = csv.reader(_lines(path), delimiter="|", quoting=csv.QUOTE_NONE)
+    try:
+        header, *rows = csv.reader(lines_of(path), delimiter="|", quoting=csv.QUOTE_NONE)
+    except csv.Error as error:
+        raise SignerError(f"{path} is no table ({error}): download it again") from None
     if header != PHOENIX_HEADER:
         raise SignerError(f"{path}, line 1 is '{'|'.join(header)}': the header of PHOENIX-2014T is {'|'.join(PHOENIX_HEADER)}")
     for number, row in enumerate(rows, 2):
@@ -252,7 +256,10 @@ def read_aslg(split: str, source: Path | str = ASLG) -> list[Pair]:
     and always in the same. Rows with an empty side are left out. Raises ``SignerError`` if the table cannot be had.
     """
     table, alone = _table(source, split)
-    pairs = [tuple(" ".join((side or "").split()) for side in row) for row in zip(table["text"], table["gloss"])]
+    rows = list(zip(table["text"], table["gloss"]))
+    if wrong := next((side for row in rows for side in row if side is not None and not isinstance(side, str)), None):
+        raise SignerError(f"{source} holds {wrong!r} where a sentence or its glosses should be: text and gloss are columns of text")
+    pairs = [tuple(" ".join((side or "").split()) for side in row) for row in rows]
     pairs = [pair for pair in pairs if all(pair)]
     return [pair for pair in pairs if hashed_split(pair[0]) == split] if alone else pairs
 
@@ -295,10 +302,15 @@ def _tables(source: Path | str, streaming: bool = False) -> dict[str, Dataset | 
     import datasets  # here, since it takes seconds and most commands do not need it
 
     try:
-        if _is_saved(Path(source)):
+        if str(source) == ASLG:
+            found = datasets.load_dataset(ASLG, streaming=streaming)
+        elif _is_saved(Path(source)):
+            check_saved(Path(source))
             found = datasets.load_from_disk(str(source))                # memory-mapped
         else:
-            found = datasets.load_dataset(str(source), streaming=streaming)
+            found = _of_files(Path(source), streaming)
+    except SignerError:
+        raise
     except Exception as error:                          # of datasets, pyarrow, the hub or the network: there is no common base
         if str(source) == ASLG:
             raise SignerError(f"{ASLG} is not on this machine and cannot be fetched: run once with a network and without HF_HUB_OFFLINE=1, "
@@ -307,3 +319,17 @@ def _tables(source: Path | str, streaming: bool = False) -> dict[str, Dataset | 
     found = found if isinstance(found, dict) else {"train": found}
     mapped = isinstance(next(iter(found.values())), datasets.Dataset)
     return {name: table.to_iterable_dataset() for name, table in found.items()} if streaming and mapped else dict(found)
+
+
+def _of_files(folder: Path, streaming: bool) -> dict:
+    """The tables of a folder, by the split that their names say; one that says none is ``train``. Nothing but these files is read: a README beside
+    them could name any other, also one of the network."""
+    import datasets
+
+    kind = "parquet" if next(folder.rglob("*.parquet"), None) else "csv"
+    files: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob(f"*.{kind}")):
+        said = re.search(r"(?<![a-z])(train|validation|valid|dev|test)(?![a-z])", path.relative_to(folder).as_posix().lower())
+        split = {"valid": "dev", "validation": "dev"}.get(said[1], said[1]) if said else "train"
+        files.setdefault(split, []).append(str(path))
+    return datasets.load_dataset(kind, data_files=files, streaming=streaming)

@@ -6,14 +6,20 @@ header: fps, skeleton), or else ``SPLIT.skels`` or a folder ``SPLIT/`` of pose f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError
-from signer_lib.pose.formats import read_poses
+from signer_lib.files import filling
+from signer_lib.parsing import read_lines
+from signer_lib.pose.formats.clips import read_clips
+from signer_lib.pose.formats.named import NamedClip
+from signer_lib.pose.skeleton import SIGNER70
 
 
 class PoseFolder(NamedTuple):
@@ -35,10 +41,11 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
     """A split of a data folder. Raises ``SignerError`` naming the file that is absent, damaged, or of another length than the texts."""
     folder = Path(folder)
     texts, glosses = (_lines(folder / f"{split}.{ending}") for ending in ("text", "gloss"))
-    path, read = next(((path, read) for path, read in ((folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files),
-                                                       (folder / split, _files)) if path.exists()), (None, None))
-    if path is None:
+    ways = (folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files), (folder / split, _files)
+    found = next(((path, read) for path, read in ways if path.exists()), None)
+    if found is None:
         raise SignerError(f"{folder} has no poses of its {split} split: add {split}.safetensors, {split}.skels or a folder {split}/ of pose files")
+    path, read = found
     names, poses, fps, skeleton = read(path)
     if not len(texts) == len(glosses) == len(poses):
         raise SignerError(f"{folder}: {split}.text has {len(texts)} lines, {split}.gloss {len(glosses)}, {path.name} {len(poses)} sequences; "
@@ -51,7 +58,7 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_lines(path)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}; a data folder has one sentence a line in it") from None
     except UnicodeDecodeError as error:
@@ -77,6 +84,26 @@ def _tensors(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
 
 def _files(path: Path) -> tuple[list[str], list[np.ndarray], float, str]:
     """Sequences of another frame rate than the first are brought to it."""
-    found = read_poses(path)
-    fps = next(iter(found.values())).fps
-    return list(found), [poses.resample(fps).xyz for poses in found.values()], fps, next(iter(found.values())).skeleton.name
+    found = list(read_clips(path))
+    fps = found[0].fps
+    return [clip.name for clip in found], [clip.poses.resample(fps).xyz for clip in found], fps, found[0].poses.skeleton.name
+
+
+def write_folder(clips: Iterable[NamedClip], folder: str | Path, split: str) -> int:
+    """``SPLIT.safetensors`` (float32), ``.text``, ``.gloss`` and ``.files`` (names), all or nothing; all at the frame rate of the first.
+
+    A clip without a text or glosses has an empty line. -> how many clips
+    """
+    tensors, texts, glosses, names, fps = {}, [], [], [], 0.0
+    for number, clip in enumerate(clips):
+        fps = fps or clip.fps
+        tensors[f"{number:06d}"] = np.ascontiguousarray(clip.poses.resample(fps).xyz)
+        texts.append(" ".join((clip.text or "").split()))
+        glosses.append(" ".join((clip.gloss or "").split()))
+        names.append(clip.name)
+    with filling(folder) as part:
+        for ending, lines in (("text", texts), ("gloss", glosses), ("files", names)):
+            (part / f"{split}.{ending}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        save_file(tensors, part / f"{split}.safetensors", {"fps": str(fps), "skeleton": SIGNER70.name})
+        (part / f"{split}.safetensors").chmod(0o644)
+    return len(tensors)

@@ -6,17 +6,19 @@ in the picture, the origin the median point between them, and the neck of a fram
 
 from __future__ import annotations
 
-import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 from signer_lib.pose.sequence import PoseSequence
 from signer_lib.pose.skeleton import SIGNER70
 
 FLIP = np.array([1, -1, -1])                 # image axes <-> the contract's axes; the image's right is our +x
 FPS = 25.0                                   # of a recording whose format does not say
+LARGEST = 2**30                              # bytes of one file in an archive: six hours of all points
 GUESSED = 0.1                                # confidence of a joint that the tracker places outside the picture
 NOSE_BELOW_EYES = 0.58                        # of the way from the lids to the upper lip; median over the clips of ASL-App
 _J = {name: joint for joint, name in enumerate(SIGNER70.names)}
@@ -59,7 +61,7 @@ def nose_of_face(points: np.ndarray, confidence: np.ndarray) -> None:
     confidence[:, _J["nose"]] = np.where(np.isfinite(points[:, _J["nose"]]).all(-1), confidence[:, SIGNER70.groups["face"]].min(1), 0)
 
 
-def _join_depths(points: np.ndarray, mesh_nose: np.ndarray):
+def _join_depths(points: np.ndarray, mesh_nose: np.ndarray) -> None:
     """Hang each component's own depth on the body, in place: hands at their wrists, the face at the nose (T,)."""
     for group, arm in (("left_hand", "l_wrist"), ("right_hand", "r_wrist")):
         hand = points[:, SIGNER70.groups[group], 2]                # a view
@@ -72,8 +74,15 @@ def _join_depths(points: np.ndarray, mesh_nose: np.ndarray):
 def read_json(path: str | Path, content: bytes | None = None) -> object:
     """What a JSON file holds (or ``content``, from an archive). Raises ``SignerError`` naming the file and where it breaks."""
     try:
-        return json.loads(Path(path).read_bytes() if content is None else content)
+        return from_json(Path(path).read_bytes() if content is None else content)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (ValueError, RecursionError) as error:              # ValueError: JSONDecodeError and UnicodeDecodeError
+    except ValueError as error:
         raise SignerError(f"{path} is not JSON ({str(error).splitlines()[0]}); export it again") from error
+
+
+def member(archive: zipfile.ZipFile, name: str, path: str | Path) -> bytes:
+    """One file of an archive. Raises ``SignerError`` where it would unpack to more than ``LARGEST`` bytes, whatever it packs to."""
+    if archive.getinfo(name).file_size > LARGEST:
+        raise SignerError(f"{path}: {name} unpacks to {archive.getinfo(name).file_size:,} bytes, more than any clip has; download it again")
+    return archive.read(name)
