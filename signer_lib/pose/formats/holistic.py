@@ -71,6 +71,7 @@ def _points(**components: tuple[str, ...]) -> tuple[Point, ...]:
 
 FULL = _points(body=BODY33, face=tuple(map(str, range(478))), left=HAND, right=HAND)
 REDUCED = _points(body=BODY8, face=REDUCED_FACE, left=HAND, right=HAND)
+LEXICON = (*REDUCED[:len(BODY8)], (POSE, "NOSE"), *REDUCED[len(BODY8):])            # what we write for spoken-to-signed
 SLRTP = _points(body=SLRTP_BODY, right=HAND, left=HAND, face=SLRTP_FACE)
 REDUCED_OF_SLRTP = np.array([REDUCED.index(point) for point in SLRTP])
 SLRTP_OF_REDUCED = np.array([SLRTP.index(point) for point in REDUCED])

@@ -53,7 +53,7 @@ def _signer70(points: np.ndarray, seen: np.ndarray, fps: float, where: str) -> P
         if point in _PLACE:
             found[:, joint] = data[:, _PLACE[point]] * turn
     confidence = np.isfinite(found).all(-1).astype(np.float32)
-    nose_of_face(found, confidence)
+    nose_of_face(found, confidence, own_depth=True)
     return from_picture(found, fps, where, confidence)
 
 
