@@ -103,7 +103,7 @@ def losses(clip: NamedClip, form: Format, body: str | None = None) -> Iterator[s
         gone = [key[0] for key, column in columns_of(clip.raw.header).items() if key not in kept and seen[:, column].any()]
         for component in dict.fromkeys(gone):
             yield f"{gone.count(component)} points of {component}"
-        if clip.raw.body.data.shape[1] > 1 and form.name not in ("pose", "spoken-to-signed"):
+        if clip.raw.body.data.shape[1] > 1 and (body or form.name not in ("pose", "spoken-to-signed")):
             yield "all people but the first"
         if not form.confidence and not np.isin(seen, (0, 1)).all():
             yield "confidences"
@@ -229,8 +229,8 @@ def _write_safetensors(clips: Iterator[NamedClip], target: Path, language: str, 
     write_folder(clips, target.parent if named else target, target.stem if named else "train")
 
 
-_WRITERS: dict[str, Callable[[Iterator[NamedClip], Path, str, str | None], None]] = {
+_WRITERS: dict[str, Callable[[Iterator[NamedClip], Path, str, str | None], object]] = {
     "pose": _write_pose, "mediapipe": _write_mediapipe, "openpose": _write_openpose, "spoken-to-signed": _write_lexicon,
-    "safetensors": _write_safetensors, "skels": lambda clips, target, *_: write_skels(clips, target) and None,
-    "npz": lambda clips, target, *_: write_npz(clips, target) and None, "slrtp": lambda clips, target, *_: write_slrtp(clips, target) and None,
+    "safetensors": _write_safetensors, "skels": lambda clips, target, *_: write_skels(clips, target),
+    "npz": lambda clips, target, *_: write_npz(clips, target), "slrtp": lambda clips, target, *_: write_slrtp(clips, target),
 }

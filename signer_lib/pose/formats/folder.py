@@ -40,11 +40,10 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
     """A split of a data folder. Raises ``SignerError`` naming the file that is absent, damaged, or of another length than the texts."""
     folder = Path(folder)
     texts, glosses = (_lines(folder / f"{split}.{ending}") for ending in ("text", "gloss"))
-    path, read = next(((path, read) for path, read in ((folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files),
-                                                       (folder / split, _files)) if path.exists()), (None, None))
+    path = next((path for path in (folder / f"{split}.safetensors", folder / f"{split}.skels", folder / split) if path.exists()), None)
     if path is None:
         raise SignerError(f"{folder} has no poses of its {split} split: add {split}.safetensors, {split}.skels or a folder {split}/ of pose files")
-    names, poses, fps, skeleton = read(path)
+    names, poses, fps, skeleton = (_tensors if path.suffix == ".safetensors" else _files)(path)
     if not len(texts) == len(glosses) == len(poses):
         raise SignerError(f"{folder}: {split}.text has {len(texts)} lines, {split}.gloss {len(glosses)}, {path.name} {len(poses)} sequences; "
                           "make them of one length")
