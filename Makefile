@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE := 1
 export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help sign test notebooks figures tables results lab doctor
+.PHONY: help sign test lint notebooks figures tables results lab doctor
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,13 @@ test: $(VENV)/.all  ## unit tests, then every notebook under nbval
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 	$(MAKE) --no-print-directory notebooks
 
-notebooks: $(VENV)/.all  ## run the notebooks and compare what they print with what is stored
+lint: $(VENV)/.all  ## mypy, strictly, and ruff on code and notebooks; make test has it too
+	$(BIN)/mypy
+	$(BIN)/ruff check .
+
+notebooks: $(VENV)/.all  ## run the notebooks, compare what they print with what is stored; run the exercises as students get them
 	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
+	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/lax.txt)
 
 figures: $(VENV)/.core  ## the paper's figures and their captions from results/, into OUT=folder (default out/figures)
 	@$(BIN)/stable-signer figures --captions $${OUT:+--out "$$OUT"}
@@ -50,5 +55,5 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test,dev]"
 	@touch $@

@@ -1,4 +1,4 @@
-"""The command line: ``stable-signer sign | studio | train | evaluate | prior | convert | rating | figures | doctor``, or ``-m signer_lib``."""
+"""The command line: ``stable-signer sign | studio | poses | convert | train | evaluate | prior | rating | figures | doctor``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from signer_lib.assets import CHECKPOINTS, DATA, ROOT, cache_dir, default_render
 from signer_lib.cli_convert import convert
 from signer_lib.cli_figures import figures
 from signer_lib.cli_joint import train_joint
+from signer_lib.cli_own import poses, train_all
 from signer_lib.cli_poses import evaluate_poses, train_back_translation, train_regression, train_slp_moe
 from signer_lib.cli_prior import prior
 from signer_lib.cli_rating import rating
@@ -45,12 +46,14 @@ app.command("sign")(sign)
 app.command("studio")(studio)
 app.command("convert")(convert)
 app.command("figures")(figures)
+app.command("poses")(poses)
 trainings.command("slp-moe")(train_slp_moe)
 trainings.command("regression")(train_regression)
 trainings.command("back-translation")(train_back_translation)
 trainings.command("renderer")(train_renderer)
 trainings.command("keypoints")(train_keypoints)
 trainings.command("joint")(train_joint)
+trainings.command("all")(train_all)
 evaluations.command("poses")(evaluate_poses)
 evaluations.command("renderer")(evaluate_renderer)
 
@@ -70,6 +73,7 @@ def train_slul(
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Train about so long instead of all epochs; scoring on dev comes on top.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same model.")] = 1,
     set: Annotated[list[str] | None, typer.Option(help="Another value for a setting, for example --set weight_kl=0. May be repeated.")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Leave the training pairs on the disk: for more than fit into memory.")] = False,
 ) -> None:
     """Train SLUL, text -> glosses, on a parallel corpus: Eq. 2-5 of the paper.
 
@@ -79,7 +83,7 @@ def train_slul(
     """
     from signer_lib.language.corpora import open_corpus
 
-    corpus = open_corpus(data, text_ext, language)
+    corpus = open_corpus(data, text_ext, language, stream)
     pairs = len(corpus.train), len(corpus.dev)  # a malformed file is told before torch loads
     from signer_lib.language.training import Training, slul_config
 
@@ -119,7 +123,7 @@ NEEDED = (
     *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate", "diffusers"),
     *("pose-format", "spoken-to-signed", "matplotlib", "av"),
 )
-EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "vtk": "studio"}
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "mypy": "dev", "vtk": "studio", "mediapipe": "video"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",

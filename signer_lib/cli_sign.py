@@ -1,13 +1,20 @@
-"""``stable-signer sign``: from a text to a folder with a video and all that belongs to it."""
+"""``stable-signer sign``: from a text to a folder with a video and all that belongs to it; or from a table of texts to a folder of folders."""
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from signer_lib.errors import SignerError
+
+if TYPE_CHECKING:
+    from signer_lib.manifest.rows import Row
+    from signer_lib.manifest.running import Outcome
 
 
 def sign(
@@ -25,14 +32,32 @@ def sign(
     signer: Annotated[str | None, typer.Option(help="Of the diffusion renderer: default, small, tall or broad, if it learned them.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the diffusion renderer. Default: as few as it was distilled to.")] = None,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="The rendered signer with the drawn poses on the right.")] = False,
+    manifest: Annotated[Path | None, typer.Option(metavar="FILE.csv", help=(
+        "Sign every row: columns text or glosses, and any of name, language and these options, which stand in where a cell is empty."))] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Of a manifest: so many at once on this machine, each with its own models.")] = 1,
+    shard: Annotated[str | None, typer.Option(metavar="K/N", help="Of a manifest: the rows of machine K of N, from 1 on.")] = None,
 ) -> None:
     """Sign a text: writes video.mp4, captions.vtt, poses.pose, gates.png and report.json.
 
     Names and words outside the lexicon are fingerspelled with recorded letters, written fs-WORD. The diffusion renderer draws at a size of its own
     (256 pixels), which is enlarged to --size before the captions are written.
 
+    With --manifest each row has a folder of its own in --out. What is finished is kept, so that a run that was stopped goes on, and a row that was
+    changed is made anew; a row that fails does not stop the rest. Exit code: 0 all are there, 1 some failed, 2 nothing was begun, 130 stopped.
+
     Example: stable-signer sign "Hello, my name is Sam." --out out/sam
     """
+    if manifest is not None:
+        if text or glosses:
+            raise SignerError("sign either a text or a --manifest")
+        from signer_lib.manifest.rows import Row
+
+        _sign_manifest(manifest, out, processes, shard, Row(
+            mode=mode, style=style, signer=signer, seed=seed, renderer=renderer, steps=steps, size=size, captions=captions, side_by_side=side_by_side,
+            pipeline=str(pipeline) if pipeline else None))
+        return
+    if processes > 1 or shard:
+        raise SignerError("--processes and --shard belong to --manifest")
     from signer_lib.files import filling
     from signer_lib.language.tokenizer import check_text
     from signer_lib.render.backends import backend
@@ -45,7 +70,7 @@ def sign(
     from signer_lib.pipeline import StableSignerPipeline  # torch loads here, after the cheap checks
     from signer_lib.signing import slug
 
-    out = out or Path("out") / slug(text or glosses)
+    out = out or Path("out") / slug(text or glosses or "")
     with filling(out):  # an unwritable folder is told now; one that we made goes again if the work fails
         signs = StableSignerPipeline.from_pretrained(pipeline, renderer=who)
         shown = signs.renderer.settle(style, signer, steps, side_by_side)
@@ -63,3 +88,34 @@ def sign(
         typer.echo(f"no gloss was found for: {', '.join(left_out)}")
     for path in paths.values():
         typer.echo(path)
+
+
+def _sign_manifest(manifest: Path, out: Path | None, processes: int, shard: str | None, defaults: Row) -> None:
+    from signer_lib.files import filling
+    from signer_lib.manifest.rows import read_manifest, shard_of
+
+    k, n = shard_of(shard, os.environ)
+    rows = read_manifest(manifest, defaults)[k - 1::n]
+    out = out or Path("out") / manifest.stem
+    with filling(out):                              # an unwritable folder is told now
+        pass
+    from signer_lib.manifest.running import sign_rows, write_report
+
+    start, stopped = time.monotonic(), False
+    outcomes: list[Outcome] = []
+    try:
+        with closing(sign_rows(rows, out, processes)) as found:
+            for outcome in found:
+                outcomes.append(outcome)
+                typer.echo(f"{len(outcomes)}/{len(rows)}  {outcome}")
+    except KeyboardInterrupt:
+        stopped = True
+    failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
+    report = write_report(out, outcomes, (k, n), time.monotonic() - start, manifest)
+    typer.echo(f"{len(outcomes) - len(failed)} of {len(rows)} rows are there, {len(failed)} failed -> {report}")
+    for outcome in failed:
+        typer.echo(f"row {outcome.row} ({outcome.name}) failed: {outcome.error}", err=True)
+    if stopped:
+        typer.echo("stopped: the same command goes on", err=True)
+    if stopped or failed:
+        raise typer.Exit(130 if stopped else 1)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from pathlib import Path
-from typing import TypeVar, get_type_hints
-
-import yaml
+from typing import TYPE_CHECKING, TypeVar, get_origin, get_type_hints
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import NotYaml, from_yaml
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PRESETS = Path(__file__).parent / "presets"
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def load_config(kind: type[T], source: str | Path, changes: list[str] | None = None) -> T:
@@ -24,9 +26,12 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
     if not path.is_file():
         raise SignerError(f"there is no preset '{source}': use {', '.join(p.stem for p in sorted(PRESETS.glob('*.yaml')))} or a .yaml file")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SignerError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        values = from_yaml(path.read_bytes())
+        values = {} if values is None else values
+    except OSError as error:
+        raise SignerError(f"cannot read {path}: {error.strerror}") from None
+    except NotYaml as error:
+        raise SignerError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise SignerError(f"{path} holds no settings: write one 'key: value' a line")
     for change in changes or []:
@@ -34,8 +39,8 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
         if not is_sign:
             raise SignerError(f"'{change}' sets nothing: write key=value")
         try:
-            values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            values[key.strip()] = from_yaml(value)
+        except NotYaml:
             raise SignerError(f"'{change}' cannot be read: write key=value, with a value as in YAML") from None
     names = [f.name for f in dataclasses.fields(kind)]
     for key in values:
@@ -48,7 +53,7 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
         raise SignerError(f"{path}: the key '{missing[0]}' is missing")
     hints = get_type_hints(kind)
     for key, value in values.items():
-        wanted = (int, float) if hints[key] is float else hints[key]
+        wanted = (int, float) if hints[key] is float else get_origin(hints[key]) or hints[key]                # list[int] -> list
         if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
             raise SignerError(f"{path}: {key} must be {'a number' if hints[key] is float else hints[key].__name__}, not {value!r}")
     return kind(**values)

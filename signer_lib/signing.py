@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from signer_lib.errors import SignerError
 from signer_lib.experts.model import Choice
 from signer_lib.figures.gates import plot_gates
 from signer_lib.figures.moment import plot_moment
-from signer_lib.figures.poses import plot_strip
+from signer_lib.figures.poses import plot_sentence, plot_strip
 from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.language.slul import GlossSentence
@@ -34,6 +35,7 @@ from signer_lib.render.backends import Diffusion, Drawn
 from signer_lib.render.captions import captioned, webvtt
 from signer_lib.render.video import write_video
 
+Meaning = tuple[Tensor, Tensor, Tensor | None]              # states, contexts, frames: see ``Signing.meaning``
 FILES = "video.mp4", "captions.vtt", "poses.pose", "gates.png", "report.json"
 
 
@@ -65,7 +67,7 @@ class Signing:
     style: str | None = None
     signer: str | None = None
     given: tuple[str, ...] = ()
-    video: dict = field(default_factory=dict)
+    video: dict[str, Any] = field(default_factory=dict)
 
     @property
     def glosses(self) -> list[str]:
@@ -82,7 +84,7 @@ class Signing:
         return [offered for choice in self.choices for offered in choice.candidates]
 
     @property
-    def gloss_spans(self) -> list[dict]:
+    def gloss_spans(self) -> list[dict[str, Any]]:
         """For each gloss: its name, sentence, source, the prior's entries it was made from, its frames [first, stop), seconds.
 
         A sign that stands in for a word without one also has ``stands for``, the word, and ``why``.
@@ -90,11 +92,11 @@ class Signing:
         return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in self._rows.values()]
 
     @property
-    def _rows(self) -> dict[tuple[int, int], dict]:
+    def _rows(self) -> dict[tuple[int, int], dict[str, Any]]:
         """(sentence, number of the gloss in it) -> what ``gloss_spans`` says of the gloss, in the order of signing."""
         units = [(s, unit, offered) for s, choice in enumerate(self.choices) for unit, offered in zip(choice.units, choice.candidates)]
         frames = {span.unit: span for span in self.spans if span.unit is not None}
-        rows: dict[tuple[int, int], dict] = {}
+        rows: dict[tuple[int, int], dict[str, Any]] = {}
         for k, (s, unit, offered) in enumerate(units):
             row = rows.setdefault((s, unit.gloss), {"gloss": self._signed(s, unit), "sentence": s, "units": [],
                                                     "source": "fingerspelling" if unit.of else offered[0].source, "frames": [frames[k].start, 0]})
@@ -105,7 +107,7 @@ class Signing:
         return rows
 
     @property
-    def meaning(self) -> tuple[Tensor, Tensor, Tensor | None] | None:
+    def meaning(self) -> Meaning | None:
         """What the renderer is told of the n glosses: SLUL's states (n, d), their sentences' contexts (n, d), their frames (n, 2). [paper: that
         the semantic states reach the renderer; ours: how]
 
@@ -128,9 +130,10 @@ class Signing:
         """(sentence, unit, first frame, frame after the last) as captions show them: a transition belongs to what is nearer in time."""
         units = [(s, unit) for s, choice in enumerate(self.choices) for unit in choice.units]
         owned = [span for span in self.spans if span.unit is not None]
+        signed = [span.unit for span in owned if span.unit is not None]
         middles = [(before.stop + after.start) // 2 for before, after in zip(owned, owned[1:])]
         starts, stops = [owned[0].start, *middles], [*middles, owned[-1].stop]
-        return [(*units[span.unit], start, stop) for span, start, stop in zip(owned, starts, stops)]
+        return [(*units[unit], start, stop) for unit, start, stop in zip(signed, starts, stops)]
 
     @property
     def captions(self) -> list[str]:
@@ -162,7 +165,7 @@ class Signing:
         side_by_side  the drawn poses on the right: (size, 2 size, 3).
         Raises ``SignerError`` for what the renderer does not know.
         """
-        choice = {"style": style or self.style, "signer": signer or self.signer, "steps": steps}
+        choice: dict[str, Any] = {"style": style or self.style, "signer": signer or self.signer, "steps": steps}
         self.video = self.renderer.settle(**choice, side_by_side=side_by_side) | {"size": size}
         shown = self.renderer.frames(self.poses, size, self.meaning, self.seed, **choice)
         if side_by_side:
@@ -176,7 +179,7 @@ class Signing:
 
     def plot_gates(self) -> Axes:
         """The gate weights over time with the glosses. Raises ``SignerError`` if there are none."""
-        gates = self._weighed()
+        gates = self.weighed
         return plot_gates(gates, self.named_spans, [f"expert {k + 1}" for k in range(gates.shape[1])], fps=FPS)
 
     def plot_strip(self) -> Figure:
@@ -186,25 +189,32 @@ class Signing:
         middles = [(span.start + span.stop) // 2 for span in self.spans if span.unit is not None]
         return plot_strip(self.poses, middles, captions=self.captions, columns=-(-len(middles) // -(-len(middles) // 6)), size=320)
 
+    def plot_sentence(self) -> Figure:
+        """Glosses, their sources, a frame of each and the gates: the sentence on one page. Raises ``SignerError`` if there are no gates."""
+        return plot_sentence(self.poses, self.weighed, self.gloss_spans)
+
     def plot_moment(self, frame: int) -> Figure:
         """One frame beside the gates. Raises ``SignerError`` if there are none."""
-        return plot_moment(self.poses, self._weighed(), self.named_spans, frame, caption=self.captions[frame])
+        return plot_moment(self.poses, self.weighed, self.named_spans, frame, caption=self.captions[frame])
 
-    def _weighed(self) -> np.ndarray:
+    @property
+    def weighed(self) -> np.ndarray:
+        """The gates (T, K). Raises ``SignerError`` for poses of which nobody weighed anything."""
         if self.gates is None:
             raise SignerError("these poses are your own: no expert was weighed, so there are no gates to plot")
         return self.gates
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """What ``report.json`` holds."""
         return {"text": self.text, "glosses": self.glosses, "words_without_gloss": [word for s in self.sentences for word in s.unsigned],
                 "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "given": list(self.given), "models": self.models,
                 "seed": self.seed, "video": self.video, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
 
-    def save(self, folder: Path | str, size: int = 512, captions: bool = True, **how) -> dict[str, Path]:
-        """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates. ``how``: as ``frames``.
+    def save(self, folder: Path | str, size: int = 512, captions: bool = True, told: dict[str, str] | None = None,
+             **how: Any) -> dict[str, Path]:
+        """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates.
 
-        -> name: path
+        told  what else report.json is to say.    how  as ``frames``.    -> name: path
         """
         folder, names = Path(folder), [name for name in FILES if name != "gates.png" or self.gates is not None]
         with filling(folder) as part:
@@ -214,8 +224,10 @@ class Signing:
             (part / "captions.vtt").write_text(webvtt((gloss, start / FPS, stop / FPS) for gloss, start, stop in self.cues), encoding="utf-8")
             write_pose(self.poses, part / "poses.pose")
             if self.gates is not None:
-                save_fig(self.plot_gates().figure, part / "gates.png")
-            (part / "report.json").write_text(json.dumps(self.report(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                figure = self.plot_gates().get_figure(root=True)
+                assert figure is not None
+                save_fig(figure, part / "gates.png")
+            (part / "report.json").write_text(json.dumps(self.report() | (told or {}), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for other in set(FILES) - set(names):
             (folder / other).unlink(missing_ok=True)        # of what was saved here before
         return {name: folder / name for name in names}
@@ -224,14 +236,14 @@ class Signing:
 def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np.ndarray:
     """(T, K): a unit's weights through its frames, blended linearly across a transition."""
     weights = torch.cat([choice.weights for choice in choices]).numpy()
-    owned = [span for span in spans if span.unit is not None]
-    at = np.concatenate([np.arange(span.start, span.stop) for span in owned])
-    known = np.concatenate([np.repeat(weights[span.unit:span.unit + 1], span.stop - span.start, 0) for span in owned])
+    owned = [(span.unit, span) for span in spans if span.unit is not None]
+    at = np.concatenate([np.arange(span.start, span.stop) for _, span in owned])
+    known = np.concatenate([np.repeat(weights[unit:unit + 1], span.stop - span.start, 0) for unit, span in owned])
     return np.stack([np.interp(np.arange(frames), at, known[:, k]) for k in range(weights.shape[1])], axis=1)
 
 
 def slug(text: str) -> str:
     """A folder name for a text: its first words; a long text also gets a few characters of its hash."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return words if 0 < len(words) <= 60 else f"{words[:50].rstrip('-')}-{digest}".lstrip("-")

@@ -9,7 +9,8 @@ from signer_lib.figures import prior as draw
 from signer_lib.pose import PoseSequence
 from signer_lib.prior.body import SIGNERS, load_body
 from signer_lib.prior.handshapes import load_handshapes
-from signer_lib.widgets import chooser, png
+from signer_lib.widgets import chooser
+from signer_lib.widgets.pictures import shown_figure
 
 PLACES = ("forehead", "chin", "temple", "chest", "hip-same", "hip-other", "neutral")
 
@@ -179,7 +180,7 @@ def test_lists_redraw_the_picture_with_what_is_chosen():
 
     box = chooser(drawn, handshape=["5", "f"], place={"chin": 1, "chest": 2})
     (shape, place), picture = box.children[0].children, box.children[1]
-    assert (shape.description, place.options) == ("handshape", ("chin", "chest")) and picture.value == png(drawn("5", "chin"))
+    assert (shape.description, place.options) == ("handshape", ("chin", "chest")) and picture.value == shown_figure(drawn("5", "chin"))
     place.value = "chest"
     shape.value = "f"
-    assert picture.value == png(drawn("f", "chest"))
+    assert picture.value == shown_figure(drawn("f", "chest"))

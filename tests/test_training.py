@@ -552,7 +552,8 @@ def test_another_language_pair_trains_and_is_scored_by_the_same_commands(stable_
     assert slul.settings["language"] == "de-gsg" and slul.tokenizer.known is None and slul.pointer is None
     assert not any("asked" in line for line in log_of(tmp_path / "out"))
     with pytest.raises(SignerError, match="trained without prompts"):
-        slul.understand("Am Montag regnet es.")
+        slul.asked(["Am Montag regnet es."])
+    assert [sentence.text for sentence in slul.understand("Am Montag regnet es.")] == ["Am Montag regnet es."]      # all of it, then
     code, out, _ = stable_signer("evaluate", "slul", "--model", tmp_path / "out", "--data", german, "--text-ext", "de", "--split", "test")
     assert code == 0 and out.count("\n") == 1
     scores = json.loads(out)

@@ -9,12 +9,13 @@ each run.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 from signer_lib.baselines import regression_training
+from signer_lib.checkpoint import load_json
 from signer_lib.comparison.scoring import Signs, candidates, score, single_signs
 from signer_lib.comparison.systems import SYSTEMS, TRAINED, Asked, produce
 from signer_lib.errors import run
@@ -79,7 +80,7 @@ class Study:
             found = {name: self.signs.known(signs) for name, signs in candidates(self.asked).items()}
             write_result(self.out / "candidates.json", {"system": "candidates", "recognition": found}, f"{self.command} --systems candidates")
 
-    def _measure(self, file: str, name: str, model: Path | None, told: dict) -> None:
+    def _measure(self, file: str, name: str, model: Path | None, told: dict[str, Any]) -> None:
         if (self.out / f"{file}.json").is_file():
             return
         start = time.monotonic()
@@ -89,14 +90,14 @@ class Study:
         result = {"system": name, "kind": SYSTEMS[name][0], **told, **score(produced, self.asked, self.judge),
                   "recognition": self.signs.known(signs) if signs else None, "seconds_producing": round(seconds, 2)}
         if model is not None:
-            result["settings"] = json.loads((model / "training.json").read_text(encoding="utf-8"))
+            result["settings"] = load_json(model, "training.json")
         seeds = f" --seeds {told['seed']}" if told else ""
         write_result(self.out / f"{file}.json", result, f"{self.command} --systems {told.get('variant', name)}{seeds}")
         print(f"{file}: BLEU-4 {result['bleu4']:.2f}, DTW-MJE {result['dtw_mje']:.4f}, distance {result['total_distance_ratio']:.2f}, "
               f"jerk {result['wrist_jerk']:.0f}", flush=True)
 
 
-def gates(model: SLPMoE, asked: Asked) -> dict:
+def gates(model: SLPMoE, asked: Asked) -> dict[str, Any]:
     """Whether the gate works, and what each expert is for; see ``experts.roles``."""
     choices = [model.choose(sentence, asked.prior) for sentence in asked.sentences]
     tempo, size = model.log_tempo.exp().tolist(), model.log_size.exp().tolist()

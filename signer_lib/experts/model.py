@@ -91,7 +91,7 @@ class MoEConfig:
     weight_duration: float
     weight_balance: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {"gate": ("learned", "uniform"), "chooser": ("pcn", "first"), "choice": ("soft", "hard"), "space": ("directions", "positions")}
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
@@ -134,6 +134,11 @@ class SLPMoE(nn.Module):
     Each expert has a manner of its own [ours]: a tempo and a size that do not depend on the query, so only the gate can bring them in.
     """
 
+    phi_mean: Tensor
+    phi_std: Tensor
+    rest_direction: Tensor
+    rest_length: Tensor
+
     def __init__(self, d_state: int, config: MoEConfig):
         super().__init__()
         self.d_state, self.config = d_state, config
@@ -162,8 +167,12 @@ class SLPMoE(nn.Module):
         else:
             pi = self.PCN(q if self.config.semantics else torch.zeros_like(q), (phi - self.phi_mean) / self.phi_std, mask)
         pi = straight_through(pi) if self.config.choice == "hard" else pi
+        return Chosen(q, terms, pi, self.log_seconds(terms.w, pi, phi))
+
+    def log_seconds(self, w: Tensor, pi: Tensor, phi: Tensor) -> Tensor:
+        """How long each unit takes: the chosen candidates' durations at the experts' tempi. w (N, K), pi (N, K, C), phi (N, C, f) -> (N,)"""
         candidates = torch.einsum("nkc,nc->nk", pi, phi[..., 0])                               # the log of the chosen candidates' seconds
-        return Chosen(q, terms, pi, (terms.w * (candidates - self.log_tempo)).sum(-1))
+        return (w * (candidates - self.log_tempo)).sum(-1)
 
     def blend_units(self, offered: Offered, w: Tensor, pi: Tensor) -> Blend:
         """Eq. 8 for N units, in the space that the settings name."""

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
-import yaml
-
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.parsing import NotYaml, from_yaml
 
 FOLDER = DATA / "corpus"
 KINDS = "drop", "misspell", "rarer"
@@ -39,10 +38,13 @@ def corrupt(texts: list[str], kind: str, rate: float, seed: int, language: str =
         raise SignerError(f"'{kind}' is no kind of noise: choose {', '.join(KINDS)}")
     if not 0 <= rate <= 1:
         raise SignerError(f"the rate of noise is {rate}: choose a share from 0 to 1")
-    if kind == "rarer" and counts is None:
-        raise SignerError("noise of kind 'rarer' needs the word counts of the training text: give counts=word_counts(texts)")
-    noise = {"drop": drop, "misspell": partial(misspell, language=language)}.get(kind) or partial(
-        rarer, synonyms=load_synonyms(language), counts=counts)
+    noise: Callable[[str, float, random.Random], tuple[str, int]] = drop
+    if kind == "misspell":
+        noise = partial(misspell, language=language)
+    elif kind == "rarer":
+        if counts is None:
+            raise SignerError("noise of kind 'rarer' needs the word counts of the training text: give counts=word_counts(texts)")
+        noise = partial(rarer, synonyms=load_synonyms(language), counts=counts)
     noisy = [noise(text, rate, random.Random(f"{seed} {number}")) for number, text in enumerate(texts)]
     words = sum(len(WORD.findall(text)) for text in texts)
     return [text for text, _ in noisy], sum(changed for _, changed in noisy) / max(words, 1)
@@ -72,7 +74,7 @@ def rarer(text: str, rate: float, rng: random.Random, synonyms: Synonyms, counts
         return found if found and counts.get(found, 0) < counts.get(word, 0) else None
 
     def put(word: str) -> str:
-        found = rarest(word) + word[len(_stem(word)):]
+        found = (rarest(word) or word) + word[len(_stem(word)):]
         return found[0].upper() + found[1:] if word[0].isupper() else found
 
     words = list(WORD.finditer(text))
@@ -91,9 +93,11 @@ def load_synonyms(language: str, folder: Path | str = FOLDER) -> Synonyms:
         have = ", ".join(sorted(other.stem.removeprefix("synonyms_") for other in path.parent.glob("synonyms_*.yaml"))) or "none"
         raise SignerError(f"{path.name} is missing: there are synonyms for these languages: {have}")
     try:
-        table = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceEach)
-    except yaml.MarkedYAMLError as error:
-        raise SignerError(f"{path.name}, line {error.problem_mark.line + 1}: {error.problem}") from None
+        table = from_yaml(path.read_bytes())
+    except OSError as error:
+        raise SignerError(f"cannot read {path}: {error.strerror}") from None
+    except NotYaml as error:
+        raise SignerError(f"{path.name}{f', line {error.line}' if error.line else ''}: {error.problem}") from None
     if not isinstance(table, dict):
         raise SignerError(f"{path.name} holds no table: write lines such as 'word: [synonym, synonym]'")
     for word, found in table.items():
@@ -102,18 +106,6 @@ def load_synonyms(language: str, folder: Path | str = FOLDER) -> Synonyms:
         if len({word, *found}) <= len(found):
             raise SignerError(f"{path.name}, '{word}': a synonym stands there twice, or is the word itself")
     return {word: tuple(found) for word, found in table.items()}
-
-
-class _OnceEach(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys without a word; here it is a mistake."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(problem=f"'{key.value}' stands there twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _is_word(one: object) -> bool:
@@ -128,13 +120,13 @@ def _stem(word: str) -> str:
     return re.sub(r"['’]s$", "", word.lower())
 
 
-def _chosen(words: list[re.Match], rate: float, rng: random.Random, of: int) -> list[re.Match]:
+def _chosen(words: list[re.Match[str]], rate: float, rng: random.Random, of: int) -> list[re.Match[str]]:
     """``rate`` x ``of`` of the words in a random order; a fraction of a word is rounded up as often as it is large."""
     count = int(rate * of + rng.random())
     return rng.sample(words, len(words))[:count]
 
 
-def _replaced(text: str, words: list[re.Match], put: Callable[[str], str]) -> tuple[str, int]:
+def _replaced(text: str, words: list[re.Match[str]], put: Callable[[str], str]) -> tuple[str, int]:
     new = {word.start(): put(word[0]) for word in words}
     return WORD.sub(lambda word: new.get(word.start(), word[0]), text), len(new)
 

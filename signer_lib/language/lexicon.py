@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-import yaml
+from typing import Any
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_yaml
 
 LEXICON = DATA / "corpus" / "lexicon.yaml"
 VOWELS = "aeiou"
@@ -89,7 +89,7 @@ def verb_forms(entry: str) -> tuple[tuple[str, ...], str]:
 class Lexicon:
     """``raw`` holds the YAML as it stands; the lists hold its words with their forms."""
 
-    raw: dict
+    raw: dict[str, Any]
     verbs: tuple[Verb, ...]
     clausal: tuple[Verb, ...]
     chain: tuple[Verb, ...]
@@ -98,13 +98,13 @@ class Lexicon:
     adjectives: tuple[Adjective, ...]
 
 
-def _verbs(entries: dict, tail: str = "") -> tuple[Verb, ...]:
+def _verbs(entries: dict[str, Any], tail: str = "") -> tuple[Verb, ...]:
     found = []
     for gloss, spec in entries.items():
         spec = spec if isinstance(spec, dict) else {"en": spec}
         for entry in spec["en"]:
-            forms, own_tail = verb_forms(entry)
-            found.append(Verb(gloss, *forms, tuple(spec.get("object", ())), spec.get("goal", False), own_tail or tail))
+            (base, third, past, participle, ing), own_tail = verb_forms(entry)
+            found.append(Verb(gloss, base, third, past, participle, ing, tuple(spec.get("object", ())), spec.get("goal", False), own_tail or tail))
     return tuple(found)
 
 
@@ -117,7 +117,7 @@ def _noun(gloss: str, entry: str, kind: str) -> Noun:
 
 @lru_cache(maxsize=1)
 def load_lexicon() -> Lexicon:
-    raw = yaml.safe_load(LEXICON.read_text(encoding="utf-8"))
+    raw = from_yaml(LEXICON.read_bytes())
     nouns = tuple(_noun(gloss, entry, kind) for kind, group in raw["nouns"].items() for gloss, entries in group.items() for entry in entries)
     adjectives = tuple(Adjective(gloss, word, tuple(spec["of"]), tuple(spec.get("predicate", spec["of"])))
                        for gloss, spec in raw["adjectives"].items() for word in spec["en"])
@@ -130,5 +130,8 @@ def said(glosses: Sequence[str]) -> str:
     pronouns: dict[str, str] = {}
     for subject, _, possessive, pronoun, own, _ in load_lexicon().raw["pronouns"]:
         pronouns = {pronoun: subject, own: possessive} | pronouns
-    spelled = lambda gloss: gloss.removeprefix("fs-").title() if gloss.startswith("fs-") else gloss.lower().replace("-", " ")
+
+    def spelled(gloss: str) -> str:
+        return gloss.removeprefix("fs-").title() if gloss.startswith("fs-") else gloss.lower().replace("-", " ")
+
     return " ".join(pronouns.get(gloss) or spelled(gloss) for gloss in glosses)

@@ -11,7 +11,9 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from signer_lib.checkpoint import load_json
 from signer_lib.errors import SignerError, run
 from signer_lib.language.corpora import Corpus, Pair, open_corpus
 from signer_lib.language.corruption import KINDS, corrupt, word_counts
@@ -37,7 +39,7 @@ def copied(text: str) -> str:
     return " ".join("".join(c for c in text.upper() if c.isalnum() or c in " '-").split())
 
 
-def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]:
+def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict[str, Any]]:
     """BLEU-4 by greedy search when words of the source are dropped, misspelt or replaced by rarer synonyms, at each of ``RATES``."""
     counts, texts = word_counts(text for text, _ in corpus.train), [text for text, _ in pairs]
     for kind in KINDS:
@@ -50,14 +52,14 @@ def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]
             yield {"noise": kind, "rate": rate, "words_changed": round(share, 4), "bleu4": scores["bleu4"], "wer": scores["wer"]}
 
 
-def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path, minutes: float | None = None) -> dict:
+def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path, minutes: float | None = None) -> dict[str, Any]:
     """Trains one variant with one seed and scores it. JSON-ready."""
     out = work / f"{variant}-{seed}"
     if not (out / "training.json").is_file():  # else it was trained before, and is only scored
         Training(slul_config(size, VARIANTS[variant]), corpus, out, seed, minutes).run()
     slul = SLUL.from_pretrained(out)
     clean = {"dev": evaluate(slul, corpus.dev), "test": evaluate(slul, corpus.test), "test_greedy": evaluate(slul, corpus.test, beams=1)}
-    settings = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    settings = load_json(out, "training.json")
     log = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     weights = sum(p.numel() for p in slul.model.parameters())
     return {"variant": variant, "seed": seed, **clean, "noise": list(under_noise(slul, corpus, corpus.test)), "weights": weights,

@@ -7,33 +7,38 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from torch import Tensor, nn
-from transformers import Adafactor, T5Config
+from transformers import T5Config
 
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
-from signer_lib.language.batching import Batches
+from signer_lib.language.adafactor import CutAdafactor
+from signer_lib.language.batching import Batch, Batches
 from signer_lib.language.corpora import Corpus, Pair
 from signer_lib.language.dropout import with_byte_dropout
 from signer_lib.language.losses import inverse_document_frequency
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
+from signer_lib.language.streaming import BLOCK, StreamBatches, Streamed
 from signer_lib.language.tokenizer import SLOTS, SPELLED, SignTokenizer
 from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.metrics.text import text_scores
+from signer_lib.resume import whole
 
 
 @dataclass
 class SlulConfig:
     """A preset of ``signer_lib/presets/slul_*.yaml``; the comments there say what each value is for."""
 
-    model: dict
+    model: dict[str, Any]
     vocabulary: int
     epochs: int
     batch_size: int
@@ -61,7 +66,7 @@ class SlulConfig:
     max_glosses: int
     precision: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {"masking": ("uniform", "semantic"), "kl_moves": ("both", "masked", "whole"), "precision": ("auto", "fp32", "bf16")}
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
@@ -84,7 +89,7 @@ def slul_config(size: str, changes: list[str] | None = None) -> SlulConfig:
     return load_config(SlulConfig, size if size.endswith((".yaml", ".yml")) else f"slul_{size}", changes)
 
 
-def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
+def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict[str, Any]:
     """``text_scores`` of what SLUL makes of the pairs' texts."""
     found = slul.translate([text for text, _ in pairs], beams)
     return text_scores([" ".join(sentence.glosses) for sentence in found], [gloss for _, gloss in pairs])
@@ -99,13 +104,15 @@ def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLU
     return SLUL.new(SignTokenizer.train(corpus.train, corpus.language, config.vocabulary), settings, config.model, prompts)
 
 
-class Training(Loop):
+class Training(Loop[SLUL]):
     """One training of SLUL: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
 
     title = "slul"
+    config: SlulConfig
+    batches: Batches
 
     def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
         self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
@@ -114,14 +121,21 @@ class Training(Loop):
                 raise SignerError(f"the corpus {corpus.name} has no sentences in its {split} split: add some")
         if (self.out / "training.json").is_file():
             raise SignerError(f"{self.out} holds a finished training: choose another --out, or delete it")
-        self.accelerator = accelerator(config.precision)
+        self.accelerator = accelerator(config.precision, cut=True)
         set_seed(seed)
         self.slul = new_slul(config, corpus, base)
         if self.accelerator.is_main_process:
             with filling(self.out):         # an unwritable folder is told now
                 pass
+        if self.streamed and config.masking == "semantic":
+            raise SignerError("semantic masking counts all glosses beforehand: take masking=uniform, or train without --stream")
         idf = self._idf() if config.masking == "semantic" else None
-        self.batches = Batches(self.slul, corpus.train, corpus.prompts, config, seed, idf)
+
+        def make(pairs: Sequence[Pair], config: SlulConfig, seed: int) -> Batches:
+            return Batches(self.slul, pairs, corpus.prompts, config, seed, idf)
+
+        self.batches = StreamBatches(corpus.train, make, config, seed, self.accelerator.process_index, self.accelerator.num_processes) \
+            if self.streamed else make(corpus.train, config, seed)
         parts = config.micro_batches * self.accelerator.num_processes
         sizes = {"batch": len(corpus.train) // len(self.batches)} | ({"step's prompts": config.prompts} if self.slul.pointer else {})
         for what, rows in sizes.items():
@@ -130,28 +144,36 @@ class Training(Loop):
         with_byte_dropout(self.slul.model)
         objective = Objective(self.slul, config, self._everyone)
         self.averaged = copy.deepcopy(Objective(self.slul, config)).to(self.accelerator.device).requires_grad_(False).eval()
-        optimizer = Adafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
+        optimizer = CutAdafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         self.inner = self.accelerator.unwrap_model(self.objective)
         self.begin(config.epochs * len(self.batches), [-1.0, 0.0])
         self.state["best_bleu4"] = 0.0
         self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "language": corpus.language, "pairs": len(corpus.train),
-                                          "pairs_sha256": hashlib.sha256(json.dumps(corpus.train).encode()).hexdigest()[:16],
+                                          "pairs_sha256": corpus.train.sha256 if self.streamed else _digest(corpus.train),
                                           "minutes": minutes, "base": base}
         self._resume()
+        if len(told := self.state.get("stream", [])) == self.accelerator.num_processes:
+            self.batches.resume(told[self.accelerator.process_index])
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the training pairs stay on the disk."""
+        return isinstance(self.corpus.train, Streamed)
 
     # --- one step ----------------------------------------------------------------------------------------------------
     def step(self) -> dict[str, float]:
         """One step on the whole batch, over all processes and parts; -> each term's value over the whole batch."""
         start, k, processes = time.monotonic(), self.state["step"], self.accelerator.num_processes
-        batch, parts = self.batches[k], self.config.micro_batches
+        batch, parts = self._batch(k), self.config.micro_batches
+        first, of = (0, 1) if self.streamed else (self.accelerator.process_index, processes)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, k, self.state["steps"])
         torch.manual_seed((self.seed * 1_000_003 + k) * processes + self.accelerator.process_index)     # dropout's, so that resuming is exact
         self.objective.train()
         values: dict[str, Tensor] = {}
         for part in range(parts):
-            rows = batch.part(part * processes + self.accelerator.process_index, parts * processes)
+            rows = batch.part(part * of + first, parts * of)
             wait = self.accelerator.no_sync(self.objective) if part < parts - 1 else torch.enable_grad()
             with wait:
                 terms = self.objective(rows)
@@ -172,11 +194,21 @@ class Training(Loop):
         self.state["seconds"] += time.monotonic() - start
         return found
 
+    def _batch(self, k: int) -> Batch:
+        """The whole batch; of a stream this process's own rows, with the counts of the whole."""
+        batch = self.batches[k]
+        if self.streamed:
+            counts = torch.tensor([batch.tokens, batch.hid, batch.asked], device=self.accelerator.device)
+            batch.tokens, batch.hid, batch.asked = self.accelerator.reduce(counts, "sum").tolist()
+            if k % BLOCK == 0:
+                self.state["stream"] = gather_object([self.batches.state])
+        return batch
+
     def _average(self) -> None:
         """The weights' running mean, which is what is scored and kept: late weights count more, early ones soon nothing. [ours]"""
         keep = min(self.config.average, (1 + self.state["step"]) / (10 + self.state["step"]))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.inner.parameters()), 1 - keep)
+            torch._foreach_lerp_(list(self.averaged.parameters()), [whole(p) for p in self.inner.parameters()], 1 - keep)
 
     def _everyone(self, rows: Tensor) -> Tensor:
         """The rows of all processes; only this one's carry a gradient, which DDP's sum over processes makes whole."""
@@ -191,14 +223,14 @@ class Training(Loop):
         fast = self.slul.tokenizer.fast
         glosses = [" ".join(SLOTS[0] if token.startswith(SPELLED) else token for token in gloss.split()) for _, gloss in self.corpus.train]
         idf = inverse_document_frequency(fast(glosses, add_special_tokens=False).input_ids, len(fast))
-        slots = fast.convert_tokens_to_ids(SLOTS)
+        slots = self.slul.tokenizer.ids(SLOTS)
         idf[slots] = idf[slots[0]].item()
         return idf
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     def score(self, epoch: int) -> None:
         """Dev BLEU-4 of the averaged weights, by greedy search."""
-        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else None
+        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else {}
         scores = self._agree(scores)
         shown = {f"dev_{key}": round(scores[key], 2) for key in ("bleu4", "rouge", "wer", "exact")}
         self._write({"step": self.state["step"], "epoch": epoch, **shown})
@@ -214,5 +246,9 @@ class Training(Loop):
         return {"weights": self.inner, "averaged": self.averaged}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, SLUL]:
         return self.averaged, self.averaged.slul
+
+
+def _digest(pairs: list[Pair]) -> str:
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]

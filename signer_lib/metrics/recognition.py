@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from signer_lib.errors import SignerError, run
+from signer_lib.parsing import read_arrays
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.results import write_result
 
@@ -32,7 +33,8 @@ def normalised(poses: PoseSequence) -> np.ndarray:
     if len(shown):
         xy = xy[shown[0]:shown[-1] + 1]
     right, left = xy[:, SIGNER70.index("r_shoulder")], xy[:, SIGNER70.index("l_shoulder")]
-    return (xy - np.nanmedian((right + left) / 2, axis=0)) / np.nanmedian(np.linalg.norm(right - left, axis=-1))
+    result: np.ndarray = (xy - np.nanmedian((right + left) / 2, axis=0)) / np.nanmedian(np.linalg.norm(right - left, axis=-1))
+    return result
 
 
 def mirrored(clip: np.ndarray) -> np.ndarray:
@@ -64,7 +66,10 @@ def distances(clips: list[np.ndarray], prototypes: list[np.ndarray]) -> np.ndarr
 def scores(d: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Distances (N, P) and the right prototype of each clip (N,) -> top1, top5 (%), mrr, clips, glosses."""
     rank = (d.argsort(1) == np.asarray(truth)[:, None]).argmax(1)
-    percent = lambda hit: round(100 * float(hit.mean()), 2)
+
+    def percent(hit: np.ndarray) -> float:
+        return round(100 * float(hit.mean()), 2)
+
     return {"top1": percent(rank == 0), "top5": percent(rank < 5), "mrr": round(float((1 / (rank + 1)).mean()), 4),
             "clips": len(d), "glosses": d.shape[1]}
 
@@ -100,7 +105,8 @@ def mean_of_others(clips: list[tuple[str, np.ndarray]]) -> dict[str, float]:
     d = np.empty((len(clips), len(names)))
     for i, asked in enumerate(straight):
         others = [np.flatnonzero((truth == k) & (np.arange(len(clips)) != i)) for k in range(len(names))]
-        d[i] = np.minimum(*([((asked - way[other].mean(0)) ** 2).mean() for other in others] for way in (straight, turned)))
+        near, far = ([((asked - way[other].mean(0)) ** 2).mean() for other in others] for way in (straight, turned))
+        d[i] = np.minimum(near, far)
     return scores(d, truth)
 
 
@@ -114,13 +120,12 @@ def read_clips(path: Path, aspect: float = 1.0) -> list[tuple[str, np.ndarray]]:
 def read_prototypes(path: Path) -> dict[str, np.ndarray]:
     """What ``stable-signer prior export --prototypes`` writes -> gloss: normalised clip."""
     try:
-        with np.load(path) as archive:
-            found = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, AttributeError) as error:
+        found = dict(read_arrays(path))
+    except (OSError, ValueError) as error:
         raise SignerError(f"{path} holds no prototypes ({error}): make it with  stable-signer prior export --prototypes") from None
     for name, xyz in found.items():
-        if xyz.ndim != 3 or xyz.shape[1:] != (JOINTS, 3):
-            raise SignerError(f"{path}: {name} has shape {xyz.shape}, not (frames, {JOINTS}, 3)")
+        if xyz.ndim != 3 or xyz.shape[1:] != (JOINTS, 3) or not len(xyz) or xyz.dtype.kind != "f":
+            raise SignerError(f"{path}: {name} has shape {xyz.shape} of {xyz.dtype}, not (frames, {JOINTS}, 3) of numbers")
     whole = {name: np.pad(xyz, ((0, 0), (0, len(SIGNER70) - JOINTS), (0, 0)), constant_values=np.nan) for name, xyz in found.items()}
     return {name: normalised(PoseSequence(xyz, 25)) for name, xyz in whole.items()}
 

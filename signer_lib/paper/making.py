@@ -16,6 +16,7 @@ from signer_lib.errors import SignerError
 from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.paper.sources import Missing, Models, Sources
+from signer_lib.results import as_written
 
 FIGURES = {  # name -> module
     "fig1": "fig1_paths", "fig2": "fig2_overview", "fig3": "fig3_slp_moe", "fig4": "fig4_learning", "fig5": "fig5_strips", "fig6": "fig6_gates",
@@ -45,8 +46,9 @@ def module_of(name: str) -> ModuleType:
 def make(name: str, sources: Sources | None = None) -> Made:
     """One figure from the files that it needs. Raises ``Missing`` if one is not there, ``SignerError`` for an unknown name or a damaged file."""
     module, sources = module_of(name), sources or Sources()
-    data = module.load(sources)
-    return Made(module.draw(data), f"{module.CAPTION} {module.compared(data)}", sources.stamp)
+    with as_written(name):
+        data = module.load(sources)
+        return Made(module.draw(data), f"{module.CAPTION} {module.compared(data)}", sources.stamp)
 
 
 def stamped(made: Made) -> Figure:

@@ -26,7 +26,7 @@ from signer_lib.performances.folder import Performed, read_split
 from signer_lib.progress import progress
 from signer_lib.render.studio import CROSSED, HELD_OUT, LOOKS, STYLES, check_size, check_style, load_signer
 from signer_lib.render.studio.filming import Shot, film_all
-from signer_lib.results import commit
+from signer_lib.results import commit, read_result
 
 SOURCES = {"train": "train", "dev": "dev", "test": "test", "test_body": "test"}     # a split of clips -> the split of sentences that it shows
 OTHER_BODY = next(name for name, (body, _) in CROSSED.items() if body == HELD_OUT)
@@ -50,7 +50,7 @@ class Filming:
     seed: int = 1
     slul: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_size(self.size)
         for style in self.styles:
             check_style(style)
@@ -109,7 +109,10 @@ def read_right(data: Path, split: str, slul: SLUL) -> list[tuple[Performed, Glos
 
 def shots(read: list[tuple[Performed, GlossSentence]], split: str, filming: Filming) -> Iterator[Shot]:
     """The clips of a split; those of test_body show what the first clips of test show."""
-    rng = lambda name: np.random.default_rng([filming.seed, crc32(name.encode())])
+
+    def rng(name: str) -> np.random.Generator:
+        return np.random.default_rng([filming.seed, crc32(name.encode())])
+
     count, frames = filming.clips[split], filming.test_frames if SOURCES[split] == "test" else filming.frames
     chosen = excerpts([len(row.poses) for row, _ in read], count, frames, rng(f"excerpts {SOURCES[split]}"))
     pairs = cast(filming.pairs(split), count, rng(f"cast {split}"))
@@ -134,7 +137,7 @@ def make_clips(data: Path | str, out: Path | str, filming: Filming = Filming(), 
     if not (out / "about.json").is_file():
         with whole_file(out / "about.json") as part:
             part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    elif json.loads((out / "about.json").read_text(encoding="utf-8")) != about:
+    elif read_result(out / "about.json") != about:
         raise SignerError(f"{out} holds clips that were made otherwise, see its about.json: choose another --out, or delete it")
     slul = load_slul(filming.slul)
     for split, count in filming.clips.items():

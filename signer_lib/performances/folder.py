@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
+from signer_lib.parsing import from_json, read_lines
 from signer_lib.performances.trajectory import Trajectory
 from signer_lib.performances.units import Span, Unit
 from signer_lib.pose import SIGNER70, PoseSequence
@@ -58,7 +59,9 @@ def write_split(folder: Path | str, split: str, performed: Iterable[Performed]) 
     if not rows:
         raise SignerError(f"there are no sentences to write for the split {split}")
     with filling(folder) as part:
-        put = lambda end, lines: (part / f"{split}.{end}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        def put(end: str, lines: Iterable[str]) -> None:
+            (part / f"{split}.{end}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
         put("text", [row.text for row in rows])
         put("gloss", [" ".join(unit.name for unit in row.units) for row in rows])
         put("jsonl", [json.dumps({"name": row.name, "text": row.text, "glosses": row.glosses, "units": [asdict(unit) for unit in row.units],
@@ -76,7 +79,7 @@ def read_split(folder: Path | str, split: str) -> list[Performed]:
     if not path.is_file():
         raise SignerError(f"{folder} has no performances of the split '{split}': make them with  python -m signer_lib.performances")
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [from_json(line) for line in read_lines(path)]
         with safe_open(path.with_suffix(".safetensors"), "np") as file:
             fps = float(file.metadata()["fps"])
             poses = [_with_bones(file.get_tensor(f"{i:06d}"), fps) for i in range(len(rows))]
@@ -91,4 +94,5 @@ def _with_bones(xyz: np.ndarray, fps: float) -> PoseSequence:
     path = Trajectory.of(xyz)
     bones = Trajectory.of(load_body().rest()[None]).length
     length = torch.cat([bones[:, :FACE.start].expand(len(path), -1), path.length[:, FACE]], 1)
-    return Trajectory(path.direction, length).poses(fps)
+    whole = np.isfinite(xyz).all((1, 2))[:, None, None]                     # a frame that lacks a joint stays as it is stored
+    return PoseSequence(np.where(whole, Trajectory(path.direction, length).xyz.numpy(), xyz), fps)

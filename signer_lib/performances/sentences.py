@@ -51,10 +51,13 @@ def fits(units: list[Unit]) -> bool:
 def performances(split: str, sentences: list[tuple[str, list[str]]], pool: Prior, seed: int) -> Iterator[Performed]:
     """Each sentence by one signer of the pool: a recording of the sign where there is one, else that signer's own rendition.
 
-    The signers are those of the rule-made clips. Which signer, which recording and which habits follow from ``seed`` and the number of the sentence.
+    The signers are those of the rule-made clips, or where there are none, of all. Which signer, which recording and which habits follow from
+    ``seed`` and the number of the sentence.
     """
     rest = load_body().rest().astype(np.float32)
-    signers = sorted({signer for signer, source in zip(pool.table["signer"][:], pool.table["source"][:]) if source == "rule"})
+    clips = list(zip(*(pool.table[column][:] for column in ("signer", "source", "variant"))))
+    by_rule = {signer for signer, source, variant in clips if source == "rule" or variant.startswith(RULE_SIGNERS)}
+    signers = sorted(by_rule or {signer for signer, _, _ in clips})
     for i, (text, glosses) in enumerate(progress(sentences, f"performing {split}")):
         rng = np.random.default_rng([seed, i])
         signer = signers[rng.integers(len(signers))]

@@ -46,7 +46,10 @@ class Lexicon:
 
 def _codes(row: dict[str, str], morpheme: str, before: Codes | None) -> Codes:
     """A morpheme's codes; a later one that is only a handshape (a spelled letter) stays where the one before it was."""
-    get = lambda column: (row[f"{column}{morpheme}.2.0"] or "NA").strip()
+
+    def get(column: str) -> str:
+        return (row[f"{column}{morpheme}.2.0"] or "NA").strip()
+
     handshape, selected, movement, major, minor = (get(c) for c in ("Handshape", "SelectedFingers", "Movement", "MajorLocation", "MinorLocation"))
     if handshape == "NA":
         raise ValueError(f"no handshape is coded for morpheme {morpheme or 'M1'}")
@@ -177,8 +180,8 @@ def _sign(gloss: str, codes: Codes) -> Sign:
     hand = _internal(codes, shapes)
     movement, kind = _movement(codes, place, end, hand)
     turned = TURNED.get(palm) if codes.rotation and hand != "twist" else None
-    palms = (palm, turned) if turned and abs(vector(turned) @ vector(fingers)) < ALONG else (palm,)
-    ways = (fingers,)
+    palms: tuple[str, ...] = (palm, turned) if turned and abs(vector(turned) @ vector(fingers)) < ALONG else (palm,)
+    ways: tuple[str, ...] = (fingers,)
     if turned and place in FACE and codes.family == "board":
         palms, ways = (palm, "down"), (fingers, "front-left")
     if end and (end.startswith("base-") or place.startswith("base-")) != (place.startswith("base-") and end.startswith("base-")):
@@ -208,8 +211,8 @@ def _described(entry: str, row: dict[str, str]) -> Sign | Compound:
         parts.append(_sign(entry, codes))
     shares = [duration_of(part) for part in parts]
     total = float(np.clip(float(row["SignDuration(ms)"]), SHORTEST * len(parts), LONGEST))
-    parts = tuple(replace(part, duration=total * share / sum(shares)) for part, share in zip(parts, shares))
-    return parts[0] if len(parts) == 1 else Compound(entry, parts)
+    timed = tuple(replace(part, duration=total * share / sum(shares)) for part, share in zip(parts, shares))
+    return timed[0] if len(timed) == 1 else Compound(entry, timed)
 
 
 def read_asl_lex(path: Path) -> Lexicon:
@@ -220,7 +223,7 @@ def read_asl_lex(path: Path) -> Lexicon:
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError:
+    except (OSError, csv.Error):
         raise SignerError(f"{path} cannot be read: give the path of ASL-LEX 2.0's signdata.csv") from None
     wanted = ["EntryID", "Batch", "SignDuration(ms)", *(f"{c}{m}.2.0" for c in ("Handshape", "SignType", "Movement") for m in MORPHEMES)]
     missing = [column for column in wanted if not rows or column not in rows[0]]
@@ -228,12 +231,14 @@ def read_asl_lex(path: Path) -> Lexicon:
         raise SignerError(f"{path} lacks the column {missing[0]}: give ASL-LEX 2.0's signdata.csv")
     lexicon = Lexicon({}, load_handshapes(), {}, {}, {})
     for row in rows:
-        entry = row["EntryID"]
+        entry = row["EntryID"] or ""
         while entry in lexicon.signs or entry in lexicon.problems:         # a few names stand for two signs
             entry += "*"
         try:
             lexicon.signs[entry] = _described(entry, row)
             lexicon.durations[entry], lexicon.batches[entry] = float(row["SignDuration(ms)"]), row["Batch"]
-        except ValueError as error:
+        except KeyError as error:
+            raise SignerError(f"{path} lacks the column {error}: give ASL-LEX 2.0's signdata.csv") from None
+        except (ValueError, TypeError) as error:                           # TypeError: a row that is cut short
             lexicon.problems[entry] = str(error)
     return lexicon

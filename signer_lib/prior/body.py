@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_yaml
 from signer_lib.pose import SIGNER70
 from signer_lib.pose.skeleton import FINGERS
 from signer_lib.prior import elbows, kinematics
@@ -81,7 +81,8 @@ class Body:
         point, out = self.place(name)
         way = point + np.linspace(0, 0.2, 101)[:, None] * out
         inside = self.shapes.depth(way) > 0
-        return way[min(np.flatnonzero(inside).max(initial=-1) + 1, 100)]
+        result: np.ndarray = way[min(np.flatnonzero(inside).max(initial=-1) + 1, 100)]
+        return result
 
     @cached_property
     def reach_limits(self) -> tuple[float, float]:
@@ -126,9 +127,12 @@ class Body:
 
 def load_body(path: Path = SIGNERS / "default.yaml") -> Body:
     """A signer's measures from YAML. Raises ``SignerError`` if the file is missing or lacks a measure."""
-    array = lambda values: np.array(values, float)
+
+    def array(values: object) -> np.ndarray:
+        return np.array(values, float)
+
     try:
-        spec = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        spec = from_yaml(Path(path).read_bytes())
         face, shapes = spec["face"], spec["shapes"]
         brow, lids, corner, lips = (array(face[part]).reshape(-1, 3) for part in ("brow", "lids", "lip_corner", "lips"))
         points = np.concatenate([brow * MIRROR, brow, lids * MIRROR, lids, corner * MIRROR, corner, lips])
@@ -138,9 +142,13 @@ def load_body(path: Path = SIGNERS / "default.yaml") -> Body:
                     array(shapes["torso"]).reshape(-1, 2, 3), array(shapes["head"]).reshape(-1, 2, 3))
         if points.shape != (20, 3) or body.hand.shape != (5, 4) or {place.shape for place in known.values()} != {(2, 3)}:
             raise ValueError("a list of other length")
+        lists = body.hand, body.nose, points, *known.values(), body.torso, body.head
+        measures = np.concatenate([[body.upper_arm, body.forearm], *(x.ravel() for x in lists)])
+        if not isinstance(body.name, str) or body.nose.shape != (3,) or not np.isfinite(measures).all():
+            raise ValueError("a name that is no text, or a measure that is no number")
         return body
     except OSError:
         raise SignerError(f"no signer file at {path}: give the path of a YAML file such as data/signers/default.yaml") from None
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error).split("\n")[0]
         raise SignerError(f"{path} does not describe a signer ({reason}): compare it with data/signers/default.yaml") from None

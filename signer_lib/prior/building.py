@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from signer_lib.errors import SignerError
+from signer_lib.files import scratch
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior import fingerspelling, table
 from signer_lib.prior.asl_lex import Lexicon, read_asl_lex
@@ -38,7 +38,7 @@ def _digest_of(value: object) -> bytes:
     """Bytes that tell two settings apart, arrays in full."""
     if isinstance(value, np.ndarray):
         return str((value.shape, value.dtype)).encode() + value.tobytes()
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
         return b"".join(repr(key).encode() + _digest_of(inner) for key, inner in value.items())
@@ -69,7 +69,7 @@ def fingerprint(lexicon: Path, body: Body) -> str:
     return hashlib.sha256(_digest_of(depends_on(lexicon, body))).hexdigest()[:16]
 
 
-def lexicon_rows(lexicon: Path, body: Body) -> Iterator[dict]:
+def lexicon_rows(lexicon: Path, body: Body) -> Iterator[dict[str, Any]]:
     """Every sign in every variant, then every letter in every tempo, with one progress bar."""
     signs, handshapes, embeddings = load_signs(lexicon), handshapes_of(lexicon), slul_embeddings()
     letters = recorded_letters(body, FPS)
@@ -114,7 +114,7 @@ def compiled(lexicon: Lexicon, body: Body, problems: dict[str, str]) -> Iterator
         yield entry, poses
 
 
-def asl_lex_rows(csv: Path, body: Body, problems: dict[str, str]) -> Iterator[dict]:
+def asl_lex_rows(csv: Path, body: Body, problems: dict[str, str]) -> Iterator[dict[str, Any]]:
     """``compiled`` as rows: the entry ``thank_you`` as ``THANK-YOU``, variant ``asl-lex``."""
     lexicon, embeddings = read_asl_lex(csv), slul_embeddings()
     for entry, poses in compiled(lexicon, body, problems):
@@ -129,27 +129,25 @@ def build_prior(folder: Path, lexicon: Path = LEXICON, body: Body | None = None,
     -> ASL-LEX's entries that cannot be compiled, each with the reason. Raises ``SignerError`` for a wrong lexicon or a place that
     cannot be written to.
     """
-    folder, body, part, problems = Path(folder), body or load_body(), None, {}
+    folder, body = Path(folder), body or load_body()
+    problems: dict[str, str] = {}
     fresh = not folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-        os.chmod(part, 0o755)                                  # mkdtemp makes folders that only their owner can read
-        table.new(part, depends_on(lexicon, body))
-        table.append(part, lexicon_rows(Path(lexicon), body))
-        if asl_lex:
-            table.append(part, asl_lex_rows(asl_lex, body, problems))
-        try:
-            os.rename(part, folder)
-        except OSError:
-            if not (folder / table.MANIFEST).is_file():
-                raise
+        with scratch(folder.parent) as part:
+            table.new(part, depends_on(lexicon, body))
+            table.append(part, lexicon_rows(Path(lexicon), body))
+            if asl_lex:
+                table.append(part, asl_lex_rows(asl_lex, body, problems))
+            try:
+                os.rename(part, folder)
+            except OSError:
+                if not (folder / table.MANIFEST).is_file():
+                    raise
     except OSError as error:
         raise SignerError(f"cannot write the pose prior to {folder.parent}: {error.strerror or error}; choose a folder that can be "
                           "written to (for the one that is built by itself: set SIGNER_CACHE)") from error
     finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-            if fresh and not any(folder.parent.iterdir()):
-                folder.parent.rmdir()
+        if fresh and folder.parent.is_dir() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
     return problems

@@ -16,6 +16,10 @@ FINGER_JOINTS = tuple((f"{finger}", angle) for finger in ("index", "middle", "ri
 JOINTS = (*ARM_JOINTS, *FINGER_JOINTS, *(("thumb", angle) for angle in JOINT_LIMITS["thumb"]))
 LIMITS = np.concatenate([np.degrees(ARM_LIMITS), HAND_LIMITS])                    # (28, 2) degrees, in the order of JOINTS
 LARGEST_GAP = 0.08                               # shoulder widths between a finger tip and the place it touches
+ALLOWED = {"bone_error": 1e-5, "joint_excess": 0.01, "inside_torso": 1e-3, "inside_head": 1e-3, "contact_gap": LARGEST_GAP}
+SAID = {"bone_error": "a bone changes its length by {0:.1%}", "joint_excess": "the {worst_joint} is {0:.0f} degrees past its limit",
+        "inside_torso": "a hand is {0:.2f} shoulder widths inside the trunk", "inside_head": "a hand is {0:.2f} shoulder widths inside the head",
+        "contact_gap": "what should touch stays {0:.2f} shoulder widths away"}
 BONES = np.array([bone for bone in SIGNER70.bones if bone[1] < SIGNER70.groups["face"].start and bone[0] != 1])
 
 
@@ -40,7 +44,10 @@ def contact_gap(poses: PoseSequence, sign: Sign, body: Body) -> float:
     """
     both = arms(poses)
     right, left = both["right"], both["left"] * MIRROR
-    part = lambda arm: _part(arm, sign.contact, body)
+
+    def part(arm: np.ndarray) -> np.ndarray:
+        return _part(arm, sign.contact, body)
+
     gaps = []
     for name in sign.location:
         if name in FREE:
@@ -51,10 +58,11 @@ def contact_gap(poses: PoseSequence, sign: Sign, body: Body) -> float:
     return float(min(gaps))
 
 
-def _part(arm: np.ndarray, contact: str, body: Body) -> np.ndarray:
+def _part(arm: np.ndarray, contact: str | None, body: Body) -> np.ndarray:
     hand = arm[:, 3:]
     rotation = hand_rotation(body.hand, hand)
-    return hand[:, 0] + (rotation @ hand_part((hand - hand[:, :1]) @ rotation, contact)[..., None])[..., 0]
+    result: np.ndarray = hand[:, 0] + (rotation @ hand_part((hand - hand[:, :1]) @ rotation, contact)[..., None])[..., 0]
+    return result
 
 
 def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = None) -> dict[str, float | str | None]:
@@ -65,7 +73,11 @@ def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = 
     inside_torso, inside_head   how deep a joint of a hand is in them, shoulder widths.
     contact_gap   the largest gap of the parts of ``sign`` that touch with finger tips; None without such a part or without ``sign``.
     """
-    length = lambda xyz: np.linalg.norm(xyz[..., BONES[:, 0], :] - xyz[..., BONES[:, 1], :], axis=-1)
+
+    def length(xyz: np.ndarray) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(xyz[..., BONES[:, 0], :] - xyz[..., BONES[:, 1], :], axis=-1)
+        return result
+
     own = length(body.rest())
     moved = own > 1e-6                                    # the two wrists of an arm are one point
     error = abs(length(poses.xyz.astype(float)) - own)[:, moved] / own[moved]
@@ -80,3 +92,9 @@ def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = 
             "worst_joint": f"{tuple(both)[side]} {' '.join(JOINTS[joint])}",
             "inside_torso": max(float(body.trunk.depth(hands).max()), 0.0),
             "inside_head": max(float(Ellipsoids(body.head).depth(hands).max()), 0.0), "contact_gap": max(gaps, default=None)}
+
+
+def problems(found: dict[str, float | str | None]) -> list[str]:
+    """What of ``check_poses`` no body can do, in words; empty for a possible pose."""
+    over = [name for name, most in ALLOWED.items() if isinstance(found[name], float) and found[name] > most]
+    return [SAID[name].format(found[name], worst_joint=found["worst_joint"]) for name in over]

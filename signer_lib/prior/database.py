@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -53,7 +54,7 @@ class Candidate:
     bone_drift: float
     missing: float
     poses: PoseSequence = field(repr=False)
-    phonology: dict = field(repr=False)
+    phonology: dict[str, Any] = field(repr=False)
 
 
 class Prior:
@@ -91,13 +92,17 @@ class Prior:
     def _refresh(self) -> None:
         self.parts = table.read_manifest(self.folder)["parts"]
         tables = table.load(self.folder, self.parts)
-        self.table = datasets.concatenate_datasets(tables) if tables else table.empty()
+        try:
+            self.table = datasets.concatenate_datasets(tables) if tables else table.empty()
+            glosses = self.table["gloss"][:]
+        except Exception as error:                                # datasets and pyarrow raise many kinds
+            raise table.damaged(self.folder, error) from error
         self._files = [file["filename"] for one in tables for file in one.cache_files]
         self._starts = np.cumsum([0] + [part["clips"] for part in self.parts])
         self._mapped: dict[int, MemoryMappedTable] = {}
         self._read = 0
         self._rows: dict[str, list[int]] = {}
-        for row, gloss in enumerate(self.table["gloss"][:]):
+        for row, gloss in enumerate(glosses):
             self._rows.setdefault(gloss, []).append(row)
         self._clip = lru_cache(maxsize=DECODED)(self._decode)
         for name in ("_steadiness", "_described", "_embedded"):
@@ -109,7 +114,7 @@ class Prior:
         """All glosses as they were added: signs first, then the letters A to Z, then what came later."""
         return tuple(self._rows)
 
-    def __contains__(self, gloss: str) -> bool:
+    def __contains__(self, gloss: object) -> bool:
         return gloss in self._rows
 
     def __len__(self) -> int:
@@ -138,7 +143,7 @@ class Prior:
         return Candidate(found["gloss"], found["variant"], found["source"], found["licence"], found["signer"], steady["jerk"],
                          steady["bone_drift"], steady["missing"], poses, json.loads(found["phonology"]))
 
-    def _at(self, row: int) -> dict:
+    def _at(self, row: int) -> dict[str, Any]:
         """A row through a mapping of its part that is dropped now and then: the system counts what was read through it as our memory."""
         part = int(np.searchsorted(self._starts, row, "right")) - 1
         if self._read > MAPPED:
@@ -148,7 +153,8 @@ class Prior:
             if part not in self._mapped:
                 self._mapped[part] = MemoryMappedTable.from_file(self._files[part])
         except FileNotFoundError:                                    # a newer build removed the folder; the table still has its files open
-            return self.table[row]
+            result: dict[str, Any] = self.table[row]
+            return result
         one = self._mapped[part].fast_slice(row - self._starts[part], 1)
         found = {name: one[name][0].as_py() for name in one.column_names if name != "embedding"}
         self._read += len(found["xyz"]) + len(found["confidence"])
@@ -198,7 +204,7 @@ class Prior:
         return out
 
     # --- growing -----------------------------------------------------------------------------------------------------
-    def add(self, rows: Iterable[dict]) -> int:
+    def add(self, rows: Iterable[dict[str, Any]]) -> int:
         """Adds clips (rows made by ``table.clip_row``), all of them or none, without rewriting what is there. -> how many
 
         Raises ``SignerError`` for a place that cannot be written to.
@@ -223,10 +229,13 @@ class Prior:
         """Every clip as a ``.pose`` file, with the index.csv of a spoken-to-signed lexicon. -> the index; see ``exporting``."""
         return export_lexicon(self, Path(folder), language)
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Iterator[dict[str, Any]]:
         """Every row as it is stored; one part is mapped at a time."""
         for part in self.parts:
-            yield from table.load(self.folder, [part])[0]
+            try:
+                yield from table.load(self.folder, [part])[0]
+            except (ArithmeticError, LookupError, ValueError, TypeError, SystemError) as error:       # pyarrow's, of a file that is damaged
+                raise table.damaged(self.folder, error) from error
 
 
 def _forget_old(cache: Path, newest: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -19,6 +20,7 @@ from signer_lib.assets import CHECKPOINTS
 from signer_lib.errors import SignerError
 from signer_lib.language.corruption import WORD, load_synonyms
 from signer_lib.language.lexicon import load_lexicon
+from signer_lib.parsing import from_json
 
 SLUL = CHECKPOINTS / "slul-nano"
 NAMES_TOO = {"grant", "kitty", "nana"}              # given names, which people also type in lower case
@@ -39,7 +41,7 @@ BEFORE_VERBS = {"to", "i", "you", "he", "she", "it", "we", "they", "can", "could
 PARAMETERS = ("type", "handshape", "orientation", "location", "contact", "movement", "base", "face")
 
 
-def parameters(description: Mapping) -> tuple[str, ...]:
+def parameters(description: Mapping[str, Any]) -> tuple[str, ...]:
     """A sign's description as a plain mapping -> one string for each of ``PARAMETERS``, part after part for a compound; () if it has none.
 
     How long a sign takes is no parameter. What the base hand does counts only between signs that both have one: without, ``type`` differs.
@@ -77,13 +79,13 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return found
 
 
-def distance(a: Mapping, b: Mapping) -> float:
+def distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     """In how many parameters two descriptions differ; see ``distances``."""
     one, other = coded([parameters(a), parameters(b)])
     return float(distances(one[None], other[None])[0, 0])
 
 
-def differing(a: Mapping, b: Mapping) -> list[str]:
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """The names of the parameters in which two signs of one part differ."""
     pairs = zip(PARAMETERS, parameters(a), parameters(b))
     return [name for name, one, other in pairs if one != other and not (name == "base" and "null" in (one, other))]
@@ -92,20 +94,21 @@ def differing(a: Mapping, b: Mapping) -> list[str]:
 def cosines(vector: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(d,), (N, d) -> (N,) cosine similarities; 0 to a row of zeros."""
     size = np.linalg.norm(table, axis=-1) * np.linalg.norm(vector)
-    return np.divide(table @ vector, size, out=np.zeros(len(table)), where=size > 0)
+    result: np.ndarray = np.divide(table @ vector, size, out=np.zeros(len(table)), where=size > 0)
+    return result
 
 
 def slul_embeddings(folder: Path = SLUL) -> dict[str, np.ndarray]:
     """Gloss -> (d,) float32: the row of SLUL's shared decoder embedding, read from a checkpoint's files; nothing if there are none."""
     if not (folder / "model.safetensors").is_file() or not (folder / "tokenizer.json").is_file():
         return {}
-    tokens = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
     try:
+        tokens = from_json((folder / "tokenizer.json").read_bytes())["added_tokens"]
         with safe_open(folder / "model.safetensors", "np") as file:
             table = file.get_tensor("shared.weight").astype(np.float32)
-    except SafetensorError as error:
+        return {token["content"]: table[token["id"]] for token in tokens if not token["special"]}
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise SignerError(f"{folder} is damaged ({error}): type  git checkout -- data  or train it again") from None
-    return {token["content"]: table[token["id"]] for token in tokens if not token["special"]}
 
 
 def word_to_glosses(prior: Container[str], folder: Path = SLUL) -> tuple[list[str], Callable[[str], np.ndarray]]:
@@ -113,7 +116,10 @@ def word_to_glosses(prior: Container[str], folder: Path = SLUL) -> tuple[list[st
     found = {gloss: vector for gloss, vector in slul_embeddings(folder).items() if gloss in prior}
     if not found:
         raise SignerError(f"{folder} has no embedding of any gloss of the prior: train SLUL, or name another folder")
-    table, pieces = np.stack(list(found.values())), Tokenizer.from_file(str(folder / "tokenizer.json"))
+    try:
+        table, pieces = np.stack(list(found.values())), Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:                                  # tokenizers raises bare Exceptions for a broken file
+        raise SignerError(f"{folder} is damaged ({error}): type  git checkout -- data  or train it again") from None
     with safe_open(folder / "model.safetensors", "np") as file:
         shared = file.get_tensor("shared.weight").astype(np.float32)
     return list(found), lambda word: cosines(shared[pieces.encode(word, add_special_tokens=False).ids].mean(0), table)
@@ -150,7 +156,8 @@ class StandIn:
 @lru_cache(maxsize=1)
 def word_glosses() -> dict[str, tuple[set[str], set[str]]]:
     """English word -> the glosses that the teaching lexicon has for it, and which it is: "verb", "noun", "adjective"."""
-    lexicon, found = load_lexicon(), {}
+    lexicon = load_lexicon()
+    found: dict[str, tuple[set[str], set[str]]] = {}
     verbs = [verb for group in (lexicon.verbs, lexicon.clausal, lexicon.chain, lexicon.ing) for verb in group if not verb.tail]
     entries = [(getattr(verb, form), verb.gloss, "verb") for verb in verbs for form in ("base", "third", "past", "participle", "ing")]
     entries += [(word, noun.gloss, "noun") for noun in lexicon.nouns for word in (noun.singular, noun.plural)]

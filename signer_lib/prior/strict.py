@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any, NoReturn, overload
 
 import numpy as np
-import yaml
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import NotYaml, from_yaml
 
 AXES = {"up": (0, 1, 0), "down": (0, -1, 0), "left": (1, 0, 0), "right": (-1, 0, 0), "front": (0, 0, 1), "back": (0, 0, -1)}
 
@@ -19,7 +20,8 @@ def vector(direction: str) -> np.ndarray:
     total = np.sum([AXES[part] for part in direction.split("-")], axis=0, dtype=float)
     if not total.any():
         raise KeyError(direction)
-    return total / np.linalg.norm(total)
+    result: np.ndarray = total / np.linalg.norm(total)
+    return result
 
 
 def _close(name: object, known: Iterable[str]) -> str:
@@ -27,29 +29,15 @@ def _close(name: object, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(known)}"
 
 
-class _OnceEach(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Refuses a key written twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is written twice", key_node.start_mark)
-            keys.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_mapping(path: Path) -> dict:
+def read_mapping(path: Path) -> dict[str, Any]:
     """A YAML file whose top level is a mapping."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)             # a safe loader
+        content = from_yaml(path.read_bytes())
     except OSError:
         raise SignerError(f"{path} cannot be read: check that the file exists") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise SignerError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', None) or 'bad characters'})") from None
+    except NotYaml as error:
+        where = f", line {error.line}" if error.line else ""
+        raise SignerError(f"{path}{where}: not valid YAML ({error.problem})") from None
     if not isinstance(content, dict):
         raise SignerError(f"{path}: the top level must be a mapping of names to descriptions")
     return content
@@ -59,9 +47,9 @@ class Fields:
     """The fields of one mapping, read strictly: an error says where, which field, what is wrong and what would be right."""
 
     def __init__(self, where: str, spec: object, allowed: Iterable[str], required: Iterable[str] = ()):
-        self.where, self.spec = where, spec
         if not isinstance(spec, dict):
             raise SignerError(f"{where}: expected a mapping of fields, not {spec!r}")
+        self.where, self.spec = where, spec
         for key in spec:
             if key not in allowed:
                 raise SignerError(f"{where}: unknown field {key!r}; {_close(key, allowed)}")
@@ -69,12 +57,22 @@ class Fields:
             if spec.get(key) is None:
                 raise SignerError(f"{where}: the field {key!r} is missing")
 
-    def fail(self, field: str, problem: str):
+    def fail(self, field: str, problem: str) -> NoReturn:
         raise SignerError(f"{self.where}, field {field!r}: {problem}")
+
+    @overload
+    def name(self, field: str, kind: str, known: Iterable[str] = (), *, default: str) -> str: ...
+
+    @overload
+    def name(self, field: str, kind: str, known: Iterable[str] = (), default: None = None) -> str | None: ...
 
     def name(self, field: str, kind: str, known: Iterable[str] = (), default: str | None = None) -> str | None:
         value = self.spec.get(field)
         return default if value is None else self.known(field, value, kind, known)
+
+    def needed(self, field: str, kind: str, known: Iterable[str] = ()) -> str:
+        """The name in a field that is there."""
+        return self.known(field, self.spec[field], kind, known)
 
     def names(self, field: str, kind: str, known: Iterable[str] = (), most: int = 2) -> tuple[str, ...]:
         """One name, or a list of at most ``most``: a start and an end, or markers that go together."""
@@ -84,6 +82,12 @@ class Fields:
         elif most == 2 != len(values):
             self.fail(field, f"give one {kind} or two, [start, end], not {len(values)}")
         return tuple(self.known(field, value, kind, known) for value in values)
+
+    @overload
+    def number(self, field: str, low: float, high: float, default: float, whole: bool = False) -> float: ...
+
+    @overload
+    def number(self, field: str, low: float, high: float, default: None = None, whole: bool = False) -> float | None: ...
 
     def number(self, field: str, low: float, high: float, default: float | None = None, whole: bool = False) -> float | None:
         value = self.spec.get(field, default)

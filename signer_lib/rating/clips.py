@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json, read_lines
 from signer_lib.render.captions import captioned
 from signer_lib.render.video import frame_rate, video_frames, write_video
 
@@ -30,10 +30,10 @@ def find_clips(folder: Path) -> dict[str, Path]:
 
 def texts_of(sentences: list[str], folders: list[dict[str, Path]], table: Path | None = None) -> dict[str, str]:
     """Sentence -> what it says: from ``table`` (lines of name, tab, text) or from the ``report.json`` beside a clip. Raises ``SignerError``."""
+    found: dict[str, str] = {}
     if table is not None:
         found = _read_table(table)
     else:
-        found: dict[str, str] = {}
         for report in (clips[name].with_name("report.json") for clips in folders for name in sentences if clips[name].name == "video.mp4"):
             if report.is_file() and found.setdefault(name := report.parent.name, text := _text_of(report)) != text:
                 raise SignerError(f"{report} says '{text}', another system's {name} '{found[name]}': they must be of one sentence")
@@ -48,14 +48,14 @@ def texts_of(sentences: list[str], folders: list[dict[str, Path]], table: Path |
 
 def _text_of(path: Path) -> str:
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["text"])
-    except (ValueError, KeyError, TypeError):
+        return str(from_json(path.read_bytes())["text"])
+    except (OSError, ValueError, LookupError, TypeError):
         raise SignerError(f"{path} is not the report of a signing: it has no text") from None
 
 
 def _read_table(path: Path) -> dict[str, str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_lines(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SignerError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
     found: dict[str, str] = {}

@@ -13,6 +13,7 @@ from signer_lib.errors import SignerError
 
 ATTENTION_EVERY = 10              # one clip of a wrong sentence and one repeated clip for so many that are rated
 FAR = 1e9                         # a cost that no balance outweighs
+Kind = Literal["rated", "wrong", "repeat"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Item:
     kind  "rated": counts; "wrong": shown is another sentence; "repeat": the clip of the rater's item ``of`` (its place in the order) once more.
     """
 
-    kind: Literal["rated", "wrong", "repeat"]
+    kind: Kind
     system: str
     sentence: str
     shown: str
@@ -60,7 +61,8 @@ def assign(systems: int, sentences: int, raters: int, per_rater: int, rng: np.ra
     """
     used, plans = np.zeros((sentences, systems)), []
     for _ in range(raters):
-        mine, cells = np.zeros((sentences, systems)), []
+        mine = np.zeros((sentences, systems))
+        cells: list[tuple[int, int]] = []
         while len(cells) < per_rater:
             count = min(sentences, per_rater - len(cells))
             system, copy = np.divmod(np.arange(systems * -(-count // systems)), -(-count // systems))

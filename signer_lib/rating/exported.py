@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 from signer_lib.errors import SignerError
-from signer_lib.rating.design import Item
+from signer_lib.files import inside
+from signer_lib.parsing import from_json
+from signer_lib.rating.design import Item, Kind
 from signer_lib.rating.scales import CANNOT_TELL, DESCRIPTIONS, POINTS, READINGS, SCALES
 
 KEY = Path("organiser", "key.json")
+KINDS = get_args(Kind)
 ANSWER = {"item", "clip", "sentence", "reading", "comment", *SCALES}
 
 
@@ -35,20 +39,34 @@ class Ratings:
     answers: list[Answer]
 
 
-def read_key(kit: Path) -> dict:
+def read_key(kit: Path) -> dict[str, Any]:
     """The organisers' key. Raises ``SignerError`` if it is not there or not a key."""
     try:
-        key = json.loads((kit / KEY).read_text(encoding="utf-8"))
+        key = from_json((kit / KEY).read_bytes())
     except OSError:
         raise SignerError(f"{kit} has no {KEY}: name the folder that stable-signer rating kit made") from None
     except ValueError:
         key = None
-    if not isinstance(key, dict) or not {"kit", "systems", "reference", "sentences", "raters"} <= set(key):
+    if not _is_key(key):
         raise SignerError(f"{kit / KEY} is damaged: restore the file that stable-signer rating kit wrote")
     return key
 
 
-def read_ratings(paths: list[Path], kit: Path, key: dict) -> list[Ratings]:
+def _is_key(key: Any) -> bool:
+    """Whether everything is there that is asked of a key, and of its kind."""
+    try:
+        systems, sentences, raters, reference = key["systems"], key["sentences"], key["raters"], key["reference"]
+        text = lambda *values: all(isinstance(value, str) for value in values)
+        return (text(key["kit"], *systems, *sentences, *sentences.values(), *raters) and isinstance(systems, list)
+                and (reference is None or reference in systems) and all(isinstance(told["items"], list) and text(told["page"]) and all(
+                    text(item["clip"], item["sha256"]) and item["kind"] in KINDS and item["system"] in systems and item["sentence"] in sentences
+                    and item["shown"] in sentences and (item["of"] is None or type(item["of"]) is int and 0 <= item["of"] < len(told["items"]))
+                    for item in told["items"]) for told in raters.values()))
+    except (TypeError, KeyError, AttributeError):
+        return False
+
+
+def read_ratings(paths: list[Path], kit: Path, key: dict[str, Any]) -> list[Ratings]:
     """Every file (a folder: every .json in it), checked against the key and the kit's own pages and clips. Raises ``SignerError``."""
     files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
     found: dict[str, tuple[Path, Ratings]] = {}
@@ -68,20 +86,21 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _unaltered(kit: Path, rater: str, told: dict) -> None:
-    folder = kit / "raters" / rater
+def _unaltered(kit: Path, rater: str, told: dict[str, Any]) -> None:
+    folder = inside(kit / "raters", rater)
     for name, wanted in [("index.html", told["page"]), *((row["clip"], row["sha256"]) for row in told["items"])]:
-        if not (folder / name).is_file() or digest(folder / name) != wanted:
-            raise SignerError(f"{folder / name} is {'not as' if (folder / name).is_file() else 'no longer there as'} the kit was made: "
+        path = inside(folder, name)
+        if not path.is_file() or digest(path) != wanted:
+            raise SignerError(f"{path} is {'not as' if path.is_file() else 'no longer there as'} the kit was made: "
                               "the kit was altered, its ratings do not count")
 
 
-def _read(file: Path, key: dict) -> Ratings:
+def _read(file: Path, key: dict[str, Any]) -> Ratings:
     def wrong(what: str) -> SignerError:
         return SignerError(f"{file}: {what}")
 
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = from_json(file.read_bytes())
     except OSError as error:
         raise wrong(error.strerror or "cannot be read") from None
     except ValueError:
@@ -109,7 +128,7 @@ def _read(file: Path, key: dict) -> Ratings:
     return Ratings(told["rater"], about["describes"], about["years"], answers)
 
 
-def _answer(told: object, number: int, row: dict, sentences: dict[str, str], wrong) -> Answer:
+def _answer(told: object, number: int, row: dict[str, Any], sentences: dict[str, str], wrong: Callable[[str], SignerError]) -> Answer:
     if not isinstance(told, dict) or set(told) != ANSWER:
         raise wrong(f"item {number} is not an answer that the page saves")
     if told["item"] != number or told["clip"] != row["clip"]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError, run
 from signer_lib.files import filling
+from signer_lib.results import as_written
 from signer_lib.tables import latex, markdown
 from signer_lib.tables.model import Table
 
@@ -23,7 +24,8 @@ def build(name: str, results: Path) -> tuple[str, dict[str, Table | str]]:
     module, parts = importlib.import_module(f"signer_lib.tables.{name}"), {}
     for heading, make in module.PARTS.items():
         try:
-            parts[heading] = make(results)
+            with as_written(f"{module.TITLE}, {heading}"):
+                parts[heading] = make(results)
         except SignerError as error:
             parts[heading] = str(error)
     return module.TITLE, parts

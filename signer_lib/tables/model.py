@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics.table import DOWN, MEANINGLESS, TO_ONE, UP
+from signer_lib.parsing import from_json
+from signer_lib.results import read_result
 
 KINDS = ("floor", "system", "ceiling", "aside", "published")       # aside: ours, but no rival of the systems, such as a stage given the truth
 MARKED = ("floor", "ceiling", "published")                         # said behind the name
@@ -90,15 +92,15 @@ class Line:
 
 def over_seeds(values: Sequence[float | None]) -> Cell | None:
     """The mean of a value for each seed, with the standard deviation (n - 1) of two or more; None where one is missing."""
-    values = list(values)
-    if not values or any(value is None for value in values):
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
         return None
-    return Cell(mean(values), stdev(values) if len(values) > 1 else None)
+    return Cell(mean(known), stdev(known) if len(known) > 1 else None)
 
 
 def best_of(rows: Sequence[Row], key: str, column: Column) -> set[int]:
     """The places of the systems whose number is written as the best one's is; none where more than half of them share it."""
-    found = {at: row.cells[key].mean for at, row in enumerate(rows) if row.kind == "system" and row.cells.get(key) is not None}
+    found = {at: cell.mean for at, row in enumerate(rows) if row.kind == "system" and (cell := row.cells.get(key)) is not None}
     if column.better == MEANINGLESS or len(found) < 2:
         return set()
     worth = {UP: lambda value: value, DOWN: lambda value: -value, TO_ONE: lambda value: -abs(value - 1)}[column.better]
@@ -127,13 +129,13 @@ def set_out(table: Table) -> tuple[list[str], list[Line]]:
     return heads, lines
 
 
-def read(results: Path, name: str, command: str) -> dict:
+def read(results: Path, name: str, command: str) -> dict[str, Any]:
     """A file under ``results``. Raises ``SignerError``, one line with the command that makes it, if it is missing or holds no result."""
     try:
-        found = json.loads((results / name).read_text(encoding="utf-8"))
+        found = from_json((results / name).read_bytes())
     except FileNotFoundError:
         raise SignerError(f"{results.name}/{name} is missing: make it with  {command}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+    except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
         raise SignerError(f"{results.name}/{name} is no result: make it again with  {command}")
@@ -145,7 +147,6 @@ def sources(results: Path, *names: str) -> list[Source]:
     paths = [path for name in names for path in (sorted((results / name).glob("*.json")) if (results / name).is_dir() else [results / name])]
     told = []
     for path in paths:
-        content = path.read_bytes()
-        commit = json.loads(content).get("commit", "")
-        told.append(Source(f"{results.name}/{path.relative_to(results)}", hashlib.sha256(content).hexdigest(), commit))
+        commit = str(read_result(path).get("commit", ""))
+        told.append(Source(f"{results.name}/{path.relative_to(results)}", hashlib.sha256(path.read_bytes()).hexdigest(), commit))
     return told

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from signer_lib.comparison.report import CEILING, TITLES, study_systems
 from signer_lib.errors import SignerError
 from signer_lib.metrics.table import DOWN, MEANINGLESS, TO_ONE, UP
+from signer_lib.results import read_result
 from signer_lib.tables.model import Column, Row, Table, over_seeds, sources
 from signer_lib.tables.published import published
 
@@ -51,7 +51,7 @@ def significance(results: Path, name: str) -> list[str]:
     path = results / "slp_moe" / f"significance_{name}.json"
     if not path.is_file():
         return []
-    chance = [row["p"] for row in json.loads(path.read_text(encoding="utf-8"))["differences"] if row["against"] == "stitching"]
+    chance = [row["p"] for row in read_result(path)["differences"] if row["against"] == "stitching"]
     return [f"paired bootstrap of BLEU-4, SLP-MoE's seeds against stitching: p {', '.join(f'{p:.3f}' for p in chance)}"] if chance else []
 
 

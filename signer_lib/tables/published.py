@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import yaml
-
+from signer_lib.parsing import from_yaml
 from signer_lib.tables.model import Cell, Row
 
 FILE = Path(__file__).parent / "published.yaml"
 
 
 @cache
-def listed() -> tuple[dict, ...]:
+def listed() -> tuple[dict[str, Any], ...]:
     """Every entry of the file, as it stands there."""
-    return tuple(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    return tuple(from_yaml(FILE.read_bytes()))
 
 
 def published(task: str) -> list[Row]:

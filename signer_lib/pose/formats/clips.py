@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json, read_lines
 from signer_lib.pose.formats.lexicon import INDEX, read_lexicon
 from signer_lib.pose.formats.mediapipe import ASPECT, read_mediapipe_json, read_npz
 from signer_lib.pose.formats.named import NamedClip
@@ -152,9 +152,9 @@ def _told(path: Path) -> list[dict[str, object]]:
     if not path.is_file():
         return []
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [from_json(line) for line in read_lines(path)]
         return [row if isinstance(row, dict) else {} for row in rows]
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise SignerError(f"{path} is damaged ({str(error).splitlines()[0][:100]}): make it again") from None
 
 

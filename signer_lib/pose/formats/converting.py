@@ -201,7 +201,7 @@ def _write_each(clips: Iterator[NamedClip], target: Path, suffix: str, write: Ca
         for clip in chain([first], [second] if second else [], clips):
             name = plain_name(clip.name, taken)
             write(clip, part / f"{name}{suffix}")
-            told.append((name, clip._replace(poses=None, raw=None)))                # type: ignore[arg-type]
+            told.append((name, clip._replace(poses=None, raw=None)))  # type: ignore[arg-type]  # what follows are its words
         write_words(told, part / WORDS)
 
 

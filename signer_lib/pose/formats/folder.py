@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
+from signer_lib.parsing import read_lines
 from signer_lib.pose.formats.clips import read_clips
 from signer_lib.pose.formats.named import NamedClip
 from signer_lib.pose.skeleton import SIGNER70
@@ -40,10 +41,12 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
     """A split of a data folder. Raises ``SignerError`` naming the file that is absent, damaged, or of another length than the texts."""
     folder = Path(folder)
     texts, glosses = (_lines(folder / f"{split}.{ending}") for ending in ("text", "gloss"))
-    path = next((path for path in (folder / f"{split}.safetensors", folder / f"{split}.skels", folder / split) if path.exists()), None)
-    if path is None:
+    ways = (folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files), (folder / split, _files)
+    found = next(((path, read) for path, read in ways if path.exists()), None)
+    if found is None:
         raise SignerError(f"{folder} has no poses of its {split} split: add {split}.safetensors, {split}.skels or a folder {split}/ of pose files")
-    names, poses, fps, skeleton = (_tensors if path.suffix == ".safetensors" else _files)(path)
+    path, read = found
+    names, poses, fps, skeleton = read(path)
     if not len(texts) == len(glosses) == len(poses):
         raise SignerError(f"{folder}: {split}.text has {len(texts)} lines, {split}.gloss {len(glosses)}, {path.name} {len(poses)} sequences; "
                           "make them of one length")
@@ -55,7 +58,7 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_lines(path)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}; a data folder has one sentence a line in it") from None
     except UnicodeDecodeError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pose_format import Pose
 
 from signer_lib.errors import SignerError
-from signer_lib.files import filling
+from signer_lib.files import filling, inside
 from signer_lib.pose.formats.named import NamedClip, plain_name
 from signer_lib.pose.formats.pose_file import as_signer70, load_pose
 
@@ -50,12 +50,11 @@ def _entry(row: dict[str, str], folder: Path, where: str) -> tuple[str, NamedCli
         start, end = int(row["start"] or 0), int(row["end"] or 0)
     except ValueError:
         raise SignerError(f"{where}: start '{row['start']}' and end '{row['end']}' must be whole milliseconds") from None
-    if not (folder / row["path"]).resolve().is_relative_to(folder.resolve()):
-        raise SignerError(f"{where}: {row['path']} leads out of {folder}; a lexicon names only files of its own")
-    if not (folder / row["path"]).is_file():
+    path = inside(folder, row["path"])
+    if not path.is_file():
         raise SignerError(f"{where}: there is no file {row['path']} in {folder}; download the lexicon again")
-    raw = load_pose(folder / row["path"])
-    poses = as_signer70(raw, folder / row["path"])
+    raw = load_pose(path)
+    poses = as_signer70(raw, path)
     first, last = math.floor(start / 1000 * poses.fps), math.ceil(end / 1000 * poses.fps) if end > 0 else len(poses)
     if not 0 <= first < min(last, len(poses)):
         raise SignerError(f"{where}: {start} to {end} ms is not inside {row['path']}, which lasts {poses.duration:.2f} s; correct the row")

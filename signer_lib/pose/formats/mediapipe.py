@@ -12,11 +12,8 @@ layout of 11 pose points x (x, y, z, visibility), left hand 21 x 3, right hand 2
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,9 +22,10 @@ from pose_format import Pose
 
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import read_arrays
 from signer_lib.pose.formats.holistic import BODY33, FACE, FULL, HAND, LEFT, MESH, MESH_NOSE, POSE, RIGHT, columns_of, header_of, holistic, posed
 from signer_lib.pose.formats.named import NamedClip
-from signer_lib.pose.formats.picture import FPS, GUESSED, blank, from_picture, member, read_json
+from signer_lib.pose.formats.picture import FPS, GUESSED, blank, from_picture, read_json
 from signer_lib.pose.sequence import PoseSequence
 from signer_lib.pose.skeleton import SIGNER70
 
@@ -76,28 +74,16 @@ def read_npz(path: str | Path, fps: float | None = None, aspect: float = ASPECT)
     """
     names: list[str] = []
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            for name in names:
-                clip = name.removesuffix(".npy")
-                poses = _clip(_array(member(archive, name, path)), f"{path}, clip {clip}", fps, aspect)
-                yield NamedClip(clip, poses, clip.rpartition("__")[0].upper() or None)
+        for name, values in read_arrays(path):
+            names.append(name)
+            poses = _clip(values, f"{path}, clip {name}", fps, aspect)
+            yield NamedClip(name, poses, name.rpartition("__")[0].upper() or None)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror or error}; check the path") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, RuntimeError, zlib.error) as error:         # RuntimeError: encrypted, or packed anew
-        raise SignerError(f"{path} is not an npz of landmarks ({str(error).splitlines()[0]}); download it again") from error
+    except ValueError as error:
+        raise SignerError(f"{path} is not an npz of landmarks ({error}); download it again") from error
     if not names:
         raise SignerError(f"{path} holds no clips; download it again")
-
-
-def _array(content: bytes) -> np.ndarray:
-    """The array of an .npy file, whose header is believed only as far as there are numbers behind it."""
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    shape, fortran, dtype = (np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"{shape} of {dtype} in {len(content):,} bytes")
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
 
 
 def _clip(values: np.ndarray, source: str, fps: float | None, aspect: float) -> PoseSequence:

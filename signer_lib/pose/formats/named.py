@@ -13,6 +13,7 @@ from pose_format import Pose
 from signer_lib.files import whole_file
 from signer_lib.pose.sequence import PoseSequence
 
+LONGEST = 100                                 # letters of a name; file systems take 255 with its ending
 WORDS = "words.csv"                           # beside files that cannot hold what is said in them
 COLUMNS = ("name", "gloss", "text", "signer")
 
@@ -39,7 +40,7 @@ class NamedClip(NamedTuple):
 
 def plain_name(name: str, taken: set[str]) -> str:
     """A relative path for any file system, without an ending: nothing leads out of the folder, and READ and read are two files."""
-    parts = [re.sub(r"[^\w.-]+", "_", part, flags=re.ASCII).strip(".") for part in name.replace("\\", "/").split("/")]
+    parts = [re.sub(r"[^\w.-]+", "_", part, flags=re.ASCII)[:LONGEST].strip(".") for part in name.replace("\\", "/").split("/")]
     plain, k = "/".join(part for part in parts if part) or "clip", 2
     while (found := plain if k == 2 else f"{plain}-{k - 1}").lower() in taken:
         k += 1

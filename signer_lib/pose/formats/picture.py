@@ -6,13 +6,13 @@ in the picture, the origin the median point between them, and the neck of a fram
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from signer_lib.errors import SignerError
+from signer_lib.parsing import from_json
 from signer_lib.pose.sequence import PoseSequence
 from signer_lib.pose.skeleton import SIGNER70
 
@@ -81,10 +81,10 @@ def _join_depths(points: np.ndarray, mesh_nose: np.ndarray) -> None:
 def read_json(path: str | Path, content: bytes | None = None) -> object:
     """What a JSON file holds (or ``content``, from an archive). Raises ``SignerError`` naming the file and where it breaks."""
     try:
-        return json.loads(Path(path).read_bytes() if content is None else content)
+        return from_json(Path(path).read_bytes() if content is None else content)
     except OSError as error:
         raise SignerError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (ValueError, RecursionError) as error:              # ValueError: JSONDecodeError and UnicodeDecodeError
+    except ValueError as error:
         raise SignerError(f"{path} is not JSON ({str(error).splitlines()[0]}); export it again") from error
 
 

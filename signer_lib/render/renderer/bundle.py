@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ import torch
 from signer_lib.assets import cache_dir
 from signer_lib.errors import SignerError, run
 from signer_lib.files import filling
+from signer_lib.parsing import from_json, read_arrays, read_lines
+from signer_lib.pose import SIGNER70
 from signer_lib.render.renderer.conditioning import Signed
 from signer_lib.render.renderer.data import METADATA, Clip, read_clips, read_rows
 from signer_lib.render.renderer.packing import VERSION, Packed, pack
@@ -61,7 +63,10 @@ def _write(clips: list[Clip], folder: Path, split: str) -> None:
     (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     places = np.concatenate([np.diff(np.rint(clip.xyz * GRAIN), axis=0, prepend=0) for clip in clips]).astype(np.int16)
     d_state = known[0].context.shape[-1] if known else 0
-    joined = lambda parts, empty: np.concatenate(parts) if parts else np.zeros(empty)
+
+    def joined(parts: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+        return np.concatenate(parts) if parts else np.zeros(empty)
+
     spans = [np.tile([0, len(clip.frames)], (len(clip.signed.states), 1)) if clip.signed.spans is None else clip.signed.spans.numpy()
              for clip in clips if clip.signed is not None]                  # without spans each gloss may be anywhere
     np.savez_compressed(folder / f"{split}.npz", xyz=places,
@@ -77,15 +82,16 @@ def read_bundle(folder: Path | str, split: str) -> Iterator[Clip]:
     if not (folder / f"{split}.jsonl").is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.jsonl")))
         raise SignerError(f"{folder} holds no clips of '{split}'" + (f": use {known}" if known else ""))
-    rows = [json.loads(line) for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+    damaged = SignerError(f"{split}.mp4, .npz and .jsonl in {folder} are damaged or do not belong together: bring them back from the repository")
+    frames = read_video(folder / f"{split}.mp4")
     try:
-        with np.load(folder / f"{split}.npz", allow_pickle=False) as file:
-            places, states, context, spans = (file[name] for name in ("xyz", "states", "context", "spans"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise SignerError(f"cannot read {folder / f'{split}.npz'} ({type(error).__name__}): bring the folder back from the repository") from None
-    frames = np.stack(read_video(folder / f"{split}.mp4"))
-    if not sum(row["frames"] for row in rows) == len(frames) == len(places):
-        raise SignerError(f"{split}.mp4, .npz and .jsonl in {folder} do not belong together: bring them back from the repository")
+        rows = [from_json(line) for line in read_lines(folder / f"{split}.jsonl")]
+        found = dict(read_arrays(folder / f"{split}.npz"))
+        places, states, context, spans = (found[name] for name in ("xyz", "states", "context", "spans"))
+        _check(rows, frames, places, states, context, spans)
+    except (OSError, LookupError, TypeError, ValueError):
+        raise damaged from None
+    frames = np.stack(frames)
     first = clip = gloss = 0
     for row in rows:
         stop, signed = first + row["frames"], None
@@ -96,6 +102,23 @@ def read_bundle(folder: Path | str, split: str) -> Iterator[Clip]:
         xyz = np.cumsum(places[first:stop], 0, np.int32).astype(np.float32) / GRAIN
         yield Clip(row["name"], frames[first:stop], xyz, row["style"], row["signer"], row["text"], signed, row["body"])
         first = stop
+
+
+def _check(rows: list[Any], frames: list[np.ndarray], places: np.ndarray, states: np.ndarray, context: np.ndarray, spans: np.ndarray) -> None:
+    """Raises ``LookupError``, ``TypeError`` or ``ValueError`` for files of one split that do not belong together."""
+    texts = [row[name] for row in rows for name in ("name", "style", "signer", "text", "body")]
+    counts = [row["frames"] for row in rows] + [row["states"] for row in rows if row["states"] is not None]
+    glosses = sum(row["states"] or 0 for row in rows)
+    known = sum(row["states"] is not None for row in rows)
+    if not all(isinstance(text, str) for text in texts) or not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("a row is not a clip")
+    if not sum(row["frames"] for row in rows) == len(frames) == len(places) > 0 or len({frame.shape for frame in frames}) != 1:
+        raise ValueError("other numbers of frames")
+    if places.shape[1:] != (len(SIGNER70), 3) or places.dtype.kind != "i" or spans.shape != (glosses, 2) or spans.dtype.kind != "i":
+        raise ValueError("other places or spans")
+    shapes = {states.shape[1:], context.shape[1:]}
+    if {states.dtype.kind, context.dtype.kind} != {"f"} or (len(states), len(context)) != (glosses, known) or len(shapes) != 1:
+        raise ValueError("other states")
 
 
 def packed_bundle(folder: Path | str, split: str) -> Packed:

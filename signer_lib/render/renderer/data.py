@@ -13,10 +13,10 @@ video shows what the control images show.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from signer_lib.errors import SignerError
+from signer_lib.files import inside
+from signer_lib.parsing import from_json, read_lines
 from signer_lib.pose import SIGNER70
 from signer_lib.pose.formats import read_poses
 from signer_lib.render.framing import Framing
@@ -33,6 +35,7 @@ from signer_lib.render.video import read_video
 
 METADATA = "metadata.jsonl"
 NEEDED = ("file_name", "poses_file_name", "style", "signer")
+OPTIONAL = ("text", "body", "states_file_name")
 
 
 @dataclass
@@ -51,27 +54,43 @@ class Clip:
     signed: Signed | None = None
     body: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.body = self.body or self.signer
 
 
-def read_rows(folder: Path) -> list[dict]:
+def read_rows(folder: Path) -> list[dict[str, Any]]:
     """The lines of a split's ``metadata.jsonl``. Raises ``SignerError`` naming file and line."""
     path = Path(folder) / METADATA
     if not path.is_file():
         raise SignerError(f"there is no {path}: one line a clip, with {', '.join(NEEDED)}")
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = read_lines(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SignerError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
+            row = from_json(line)
+        except ValueError:
             raise SignerError(f"{path}, line {number} is no JSON") from None
         if missing := [key for key in NEEDED if not isinstance(row, dict) or not isinstance(row.get(key), str)]:
             raise SignerError(f"{path}, line {number} has no {missing[0]}")
+        if wrong := [key for key in OPTIONAL if not isinstance(row.get(key) or "", str)]:
+            raise SignerError(f"{path}, line {number}: {wrong[0]} must be text, not {row[wrong[0]]!r}")
+        if not (row.get("framing") is None or _is_framing(row["framing"])):
+            raise SignerError(f"{path}, line {number}: framing must be [x, y, width], in shoulder widths, not {row['framing']!r}")
+        for key in ("file_name", "poses_file_name", "states_file_name"):
+            if row.get(key):
+                inside(path.parent, row[key])
         rows.append(row)
     if not rows:
         raise SignerError(f"{path} names no clips")
     return rows
+
+
+def _is_framing(value: object) -> bool:
+    """[x, y, width] in shoulder widths, of any camera that shows a signer."""
+    return (isinstance(value, list) and len(value) == 3 and all(type(x) in (int, float) and abs(x) <= 100 for x in value) and value[2] >= 0.01)
 
 
 def read_clips(folder: Path | str, size: int) -> Iterator[Clip]:
@@ -102,15 +121,22 @@ def framed(frames: list[np.ndarray] | np.ndarray, framing: Framing, size: int) -
     box = tuple(round(value, 6) for value in (x - half * unit, y - half * unit, x + half * unit, y + half * unit))
     if box == (0, 0, width, height):
         way = Image.Resampling.BOX if width > size else Image.Resampling.BICUBIC
-        resize = lambda picture: picture if width == size else picture.resize((size, size), way)
+
+        def resize(picture: Image.Image) -> Image.Image:
+            return picture if width == size else picture.resize((size, size), way)
     else:
-        resize = lambda picture: picture.transform((size, size), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
+        def resize(picture: Image.Image) -> Image.Image:
+            return picture.transform((size, size), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
     return np.stack([np.asarray(resize(Image.fromarray(frame))) for frame in frames])
 
 
 def _signed(path: Path) -> Signed:
     try:
         tensors = load_file(path)
-        return Signed(tensors["states"].float(), tensors["context"].float(), tensors.get("spans"))
-    except (SafetensorError, OSError, KeyError) as error:
+        signed = Signed(tensors["states"].float(), tensors["context"].float(), tensors.get("spans"))
+        n, d = signed.states.shape
+        if signed.context.shape != (d,) or signed.spans is not None and signed.spans.shape != (n, 2):
+            raise ValueError("they do not belong together")
+        return signed
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise SignerError(f"{path} holds no states and context of SLUL ({(str(error) or type(error).__name__).splitlines()[0][:120]})") from None

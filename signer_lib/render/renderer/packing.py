@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from signer_lib.assets import cache_dir
 from signer_lib.errors import SignerError
@@ -21,13 +22,13 @@ VERSION = 2             # of what is packed: 2 knows bodies
 
 
 class Packed:
-    """Clips one after another. frames (N, size, size, 3) uint8, mapped; xyz (N, 70, 3); ``clips``: name, first, count, style, signer, body, text."""
+    """Clips one after another. frames (N, size, size, 3) uint8, xyz (N, 70, 3), both mapped; ``clips``: name, first, count, style, signer, ..."""
 
     def __init__(self, folder: Path | str):
         folder = Path(folder)
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         self.size, self.clips, self.sha256 = about["size"], about["clips"], about["sha256"]
-        self.xyz = np.load(folder / "xyz.npy")
+        self.xyz = np.load(folder / "xyz.npy", mmap_mode="r")
         self.frames = np.memmap(folder / "frames.u8", np.uint8, "r", shape=(len(self.xyz), self.size, self.size, 3))
         tensors = load_file(folder / "signed.safetensors")
         self.signed = [Signed(tensors[f"{k}/states"], tensors[f"{k}/context"], tensors.get(f"{k}/spans")) if f"{k}/states" in tensors else None
@@ -45,7 +46,8 @@ class Packed:
 
 def pack(clips: Iterable[Clip], folder: Path | str) -> Packed:
     """Writes a stream of clips of one size into a folder, one in memory at a time. Raises ``SignerError`` for none, or frames of another size."""
-    rows, poses, tensors, content, size, first = [], [], {}, hashlib.sha256(), None, 0
+    rows, poses, content, size, first = [], [], hashlib.sha256(), None, 0
+    tensors: dict[str, Tensor] = {}
     with filling(folder) as part:
         with (part / "frames.u8").open("wb") as file:
             for k, clip in enumerate(clips):

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import from_json
 from signer_lib.pose import SIGNER70
 from signer_lib.render.studio.looks import CROSSED, LOOKS, NUMBER, REGIONS
 from signer_lib.render.studio.rig import BONES, INDEX
@@ -55,14 +56,16 @@ class StudioSigner:
         """(V, B) float32 the skinning weights."""
         dense = np.zeros((len(self.vertices), len(BONES)), np.float32)
         np.put_along_axis(dense, self.bones.astype(int), self.shares, 1)
-        return dense / dense.sum(1, keepdims=True)
+        result: np.ndarray = dense / dense.sum(1, keepdims=True)
+        return result
 
     @cached_property
     def landmark_actions(self) -> np.ndarray:
         """(K, 20, 3) how far each facial action moves the face's points."""
         moved = np.zeros((len(self.actions), *self.vertices.shape), np.float32)
         moved[:, self.action_at] = self.actions
-        return np.einsum("kjmd,jm->kjd", moved[:, self.near[FACE]], self.near_share[FACE])
+        result: np.ndarray = np.einsum("kjmd,jm->kjd", moved[:, self.near[FACE]], self.near_share[FACE])
+        return result
 
     @cached_property
     def trunk(self) -> np.ndarray:
@@ -73,7 +76,8 @@ class StudioSigner:
 
     def regress(self, vertices: np.ndarray) -> np.ndarray:
         """(..., V, 3) -> (..., 70, 3) the joints inside a posed mesh."""
-        return np.einsum("...jmd,jm->...jd", vertices[..., self.near, :], self.near_share)
+        result: np.ndarray = np.einsum("...jmd,jm->...jd", vertices[..., self.near, :], self.near_share)
+        return result
 
 
 STORED = {"vertices": np.float32, "faces": np.uint16, "region": np.uint8, "colours": np.uint8, "bones": np.uint8, "shares": np.float16,
@@ -98,8 +102,8 @@ def load_signer(name: str = "default") -> StudioSigner:
     try:
         with safe_open(path, "np") as file:
             about = file.metadata() or {}
-            if about.get("version") != VERSION or json.loads(about.get("bones", "[]")) != list(BONES):
+            if about.get("version") != VERSION or from_json(about.get("bones", "[]")) != list(BONES):
                 raise SignerError(f"{path} was baked by another version: type  python -m signer_lib.render.studio.bake")
             return StudioSigner(name, **{key: file.get_tensor(key).astype(kind) for key, kind in USED.items()})
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise SignerError(f"cannot read {path} ({str(error).splitlines()[0]}): type  git checkout -- data") from None
