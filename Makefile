@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE := 1
 export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help sign test notebooks figures tables results lab doctor
+.PHONY: help sign test lint notebooks figures tables results lab doctor
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ sign: $(VENV)/.core  ## sign TEXT="..." into OUT=folder (default out/<text>); RE
 test: $(VENV)/.all  ## unit tests, then every notebook under nbval
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 	$(MAKE) --no-print-directory notebooks
+
+lint: $(VENV)/.all  ## mypy, strictly, and ruff on code and notebooks; make test has it too
+	$(BIN)/mypy
+	$(BIN)/ruff check .
 
 notebooks: $(VENV)/.all  ## run the notebooks, compare what they print with what is stored; run the exercises as students get them
 	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
@@ -51,5 +55,5 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test,dev]"
 	@touch $@

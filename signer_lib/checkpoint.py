@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_file
@@ -12,6 +13,12 @@ from torch import nn
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.parsing import from_json
+
+
+class Saved(Protocol):
+    """A model that writes itself into a folder."""
+
+    def save_pretrained(self, folder: Path, /) -> object: ...
 
 
 def save_half(model: nn.Module, path: Path) -> None:
@@ -32,7 +39,7 @@ def load_weights(model: nn.Module, folder: Path, name: str = "model.safetensors"
         raise damaged(path, error) from None
 
 
-def save_trained(model, folder: Path, log: list[dict], settings: dict) -> None:
+def save_trained(model: Saved, folder: Path, log: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     """What a training leaves: the model (by its ``save_pretrained``), ``log.jsonl`` with one line an entry, ``training.json``."""
     with filling(folder) as part:
         model.save_pretrained(part)
@@ -46,13 +53,13 @@ def damaged(path: Path, error: Exception) -> SignerError:
                        f"restore it with 'git checkout -- {path}' or train it again")
 
 
-def load_json(folder: Path, name: str = "config.json", keys: tuple[str, ...] = ()) -> dict:
+def load_json(folder: Path | str, name: str = "config.json", keys: tuple[str, ...] = ()) -> dict[str, Any]:
     """A file's mapping. Raises ``SignerError`` if it is missing, no JSON, or lacks one of ``keys``."""
     path = Path(folder) / name
     if not path.is_file():
         raise SignerError(f"{folder} is not a checkpoint: it has no {name}")
     try:
-        values = from_json(path.read_bytes())
+        values: Any = from_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise damaged(path, error) from None
     missing = [key for key in keys if key not in values] if isinstance(values, dict) else ["a mapping of settings"]

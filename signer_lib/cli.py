@@ -123,7 +123,7 @@ NEEDED = (
     *("stable-signer", "torch", "transformers", "tokenizers", "accelerate", "datasets", "evaluate", "diffusers"),
     *("pose-format", "spoken-to-signed", "matplotlib", "av"),
 )
-EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "vtk": "studio", "mediapipe": "video"}
+EXTRAS = {"jupyterlab": "notebooks", "nbval": "test", "mypy": "dev", "vtk": "studio", "mediapipe": "video"}
 SHIPPED = {
     "data/checkpoints/slul-nano/model.safetensors": "git checkout -- data, or train it: see README",
     "data/checkpoints/slp-moe-nano/model.safetensors": "git checkout -- data, or train it: see README",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from signer_lib.assets import CHECKPOINTS, cache_dir
 from signer_lib.errors import SignerError
+
+if TYPE_CHECKING:
+    from signer_lib.loop import Loop
 
 RULES = cache_dir() / "performances" / "rules"
 Data = Annotated[Path, typer.Option(help="A data folder of performed sentences: python -m signer_lib.performances rules --out DIR makes one.")]
@@ -93,6 +96,7 @@ def evaluate_poses(
     if poses is not None:
         produced = [Produced(one.resample(asked.truth[0].poses.fps)) for one in read_poses(poses).values()]
     else:
+        assert system is not None                               # one of the two, see above
         produced = produce(system, asked, model)
     told = {"system": system or str(poses), "model": str(model) if model else None, "data": str(data), "split": split, "judge": str(judge)}
     typer.echo(json.dumps(told | score(produced, asked, reader)))
@@ -103,6 +107,6 @@ def _there(data: Path) -> None:
         raise SignerError(f"there are no performed sentences in {data}: make them with  python -m signer_lib.performances rules --out {data}")
 
 
-def _told(training, out: Path, best: str) -> None:
+def _told(training: Loop[Any], out: Path, best: str) -> None:
     if training.accelerator.is_main_process:
         typer.echo(f"{training.state['step']:,} steps, {best} -> {out}")

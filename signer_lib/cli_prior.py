@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -143,14 +144,17 @@ def list_(
 
     opened = _open(folder)
     table = opened.table.select_columns(["gloss", "variant", "source", "frames", "fps", "stability"])
-    found: dict[str, list[dict]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in table:
         if fnmatchcase(row["gloss"].upper(), gloss.upper()):
             found.setdefault(row["gloss"], []).append(row)
     if not found:
         raise SignerError(f"no gloss of the prior {opened.name} is like '{gloss}'")
-    mean = lambda values: sum(values) / len(values)
-    lines = [("gloss", "variants", "sources", "seconds", "jerk")]
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    lines: list[tuple[str, ...]] = [("gloss", "variants", "sources", "seconds", "jerk")]
     lines += [(name, ", ".join(row["variant"] for row in rows), ", ".join(sorted({row["source"] for row in rows})),
                f"{mean([row['frames'] / row['fps'] for row in rows]):.2f}", f"{mean([row['stability']['jerk'] for row in rows]):.0f}")
               for name, rows in found.items()]
@@ -172,7 +176,7 @@ def show(
         raise SignerError(f"{out}: name a .png or an .mp4")
     opened = _open(folder)
     offered = opened.candidates(gloss)
-    lines = [("variant", "source", "signer", "licence", "seconds", "jerk", "bone drift", "missing")]
+    lines: list[tuple[str, ...]] = [("variant", "source", "signer", "licence", "seconds", "jerk", "bone drift", "missing")]
     lines += [(c.variant, c.source, c.signer, c.licence, f"{c.poses.duration:.2f}", f"{c.stability:.0f}", f"{c.bone_drift:.1e}", f"{c.missing:.1%}")
               for c in offered]
     _print_table(lines)
@@ -211,7 +215,9 @@ def _draw_picture(offered: list[Candidate], path: Path) -> None:
     from signer_lib.files import whole_file
     from signer_lib.render.drawn import draw_frame
 
-    moments = lambda c: np.linspace(0, len(c.poses) - 1, STEPS).round().astype(int)
+    def moments(c: Candidate) -> np.ndarray:
+        return np.linspace(0, len(c.poses) - 1, STEPS).round().astype(int)
+
     rows = [np.hstack([draw_frame(c.poses.xyz[frame], size=PICTURE, caption=f"{c.variant} {frame / c.poses.fps:.2f} s") for frame in moments(c)])
             for c in offered]
     with whole_file(path) as part:
@@ -227,7 +233,7 @@ def _draw_video(offered: list[Candidate], path: Path) -> None:
 
     fps, longest = 25, max(c.poses.duration for c in offered)
 
-    def frames():
+    def frames() -> Iterator[np.ndarray]:
         for second in np.arange(round(longest * fps) + fps) / fps:                # a second of rest at the end
             at = [min(int(second * c.poses.fps), len(c.poses) - 1) for c in offered]
             yield np.hstack([draw_frame(c.poses.xyz[k], size=2 * PICTURE, caption=c.variant) for c, k in zip(offered, at)])
@@ -289,6 +295,7 @@ def export(
         opened = _open(folder)
         typer.echo(f"{len(opened.table):,} clips of {len(opened):,} glosses -> {opened.export(out, pair)}")
         return
+    assert prototypes is not None                               # one of the two, see above
     if asl_lex:
         from signer_lib.prior.asl_lex import read_asl_lex
         from signer_lib.prior.body import load_body

@@ -14,6 +14,7 @@ from signer_lib.errors import SignerError
 
 if TYPE_CHECKING:
     from signer_lib.manifest.rows import Row
+    from signer_lib.manifest.running import Outcome
 
 
 def sign(
@@ -69,7 +70,7 @@ def sign(
     from signer_lib.pipeline import StableSignerPipeline  # torch loads here, after the cheap checks
     from signer_lib.signing import slug
 
-    out = out or Path("out") / slug(text or glosses)
+    out = out or Path("out") / slug(text or glosses or "")
     with filling(out):  # an unwritable folder is told now; one that we made goes again if the work fails
         signs = StableSignerPipeline.from_pretrained(pipeline, renderer=who)
         shown = signs.renderer.settle(style, signer, steps, side_by_side)
@@ -100,8 +101,8 @@ def _sign_manifest(manifest: Path, out: Path | None, processes: int, shard: str 
         pass
     from signer_lib.manifest.running import sign_rows, write_report
 
-    start, outcomes = time.monotonic(), []
-    stopped = False
+    start, stopped = time.monotonic(), False
+    outcomes: list[Outcome] = []
     try:
         with closing(sign_rows(rows, out, processes)) as found:
             for outcome in found:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from pathlib import Path
-from typing import TypeVar, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_origin, get_type_hints
 
 from signer_lib.errors import SignerError
 from signer_lib.parsing import NotYaml, from_yaml
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 PRESETS = Path(__file__).parent / "presets"
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def load_config(kind: type[T], source: str | Path, changes: list[str] | None = None) -> T:
@@ -50,7 +53,7 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
         raise SignerError(f"{path}: the key '{missing[0]}' is missing")
     hints = get_type_hints(kind)
     for key, value in values.items():
-        wanted = (int, float) if hints[key] is float else hints[key]
+        wanted = (int, float) if hints[key] is float else get_origin(hints[key]) or hints[key]                # list[int] -> list
         if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
             raise SignerError(f"{path}: {key} must be {'a number' if hints[key] is float else hints[key].__name__}, not {value!r}")
     return kind(**values)

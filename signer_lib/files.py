@@ -14,7 +14,7 @@ from signer_lib.errors import SignerError, no_space
 try:
     import fcntl
 except ImportError:                      # Windows: what a killed process leaves there stays
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a system without it
 
 PART = ".part-"
 
@@ -62,6 +62,18 @@ def _locked(folder: Path, wait: bool) -> int | None:
 def _release(handle: int | None) -> None:
     if handle is not None:
         os.close(handle)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Only one process at a time is in such a block of ``folder``. Raises ``SignerError`` if another is."""
+    handle = _locked(folder, wait=False)
+    if handle is None and fcntl is not None:
+        raise SignerError(f"another process is at work in {folder}: wait for it, or choose another folder")
+    try:
+        yield
+    finally:
+        _release(handle)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import json
 import math
 import os
 from collections import defaultdict
+from collections.abc import Sized
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -14,13 +16,29 @@ from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
-from signer_lib.checkpoint import save_trained
+from signer_lib.checkpoint import Saved, save_trained
 from signer_lib.errors import SignerError
 from signer_lib.progress import bar
 from signer_lib.resume import load_state, optimizer_tensors, restore_optimizer, restore_weights, save_state, whole_weights
 
 STATE = "training_state.safetensors"
 TIMED = 10, 30          # the steps between which ``minutes`` are turned into a number of steps
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=Saved)
+
+
+class Schedule(Protocol):
+    """What the loop reads of a training's settings."""
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    @property
+    def warmup_steps(self) -> int: ...
+
+    @property
+    def log_steps(self) -> int: ...
 
 
 def precision(asked: str) -> str:
@@ -30,7 +48,7 @@ def precision(asked: str) -> str:
     return "bf16" if asked == "bf16" or (asked == "auto" and fast) else "no"
 
 
-def accelerator(asked: str = "fp32", cut: bool = False, **more) -> Accelerator:
+def accelerator(asked: str = "fp32", cut: bool = False, **more: Any) -> Accelerator:
     """An accelerator in the precision that is asked for, also where a training before it in this process had another; accelerate would refuse.
 
     asked  "fp32", "bf16" or "auto", see ``precision``.    cut  whether the training can be cut among the processes (FSDP); without, it is refused.
@@ -46,7 +64,7 @@ def accelerator(asked: str = "fp32", cut: bool = False, **more) -> Accelerator:
     return Accelerator(mixed_precision=wanted, **more)
 
 
-def learning_rate(config, step: int, steps: int) -> float:
+def learning_rate(config: Schedule, step: int, steps: int) -> float:
     """Linear warm-up over ``config.warmup_steps`` to ``config.learning_rate``, then half a cosine down to 0."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
@@ -54,13 +72,19 @@ def learning_rate(config, step: int, steps: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-class Loop:
+class Loop(Generic[Model]):
     """A training. It sets these before ``_resume``, and gives ``step``, ``score``, ``modules`` and ``trained``.
 
     config    with log_steps.    out, seed, minutes.    batches  as many as an epoch has.    settings  what must be the same to go on.
     """
 
     title: str
+    config: Schedule
+    out: Path
+    seed: int
+    minutes: float | None
+    batches: Sized
+    settings: dict[str, Any]
     best_at = "best_epoch"      # where the best was, in the state and in training.json
     accelerator: Accelerator
     optimizer: torch.optim.Optimizer
@@ -69,7 +93,7 @@ class Loop:
         """The state before the first step; ``best``: a dev score that any beats."""
         self.best: dict[str, Tensor] = {}
         self.sums: dict[str, float] = defaultdict(float)
-        self.state = {"step": 0, "steps": steps, "seconds": 0.0, "best": best, self.best_at: 0, "log": []}
+        self.state: dict[str, Any] = {"step": 0, "steps": steps, "seconds": 0.0, "best": best, self.best_at: 0, "log": []}
 
     @property
     def every(self) -> int:
@@ -90,11 +114,11 @@ class Loop:
         raise NotImplementedError
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, Model]:
         """The module that the best weights belong to, and the model that is saved with it."""
         raise NotImplementedError
 
-    def run(self):
+    def run(self) -> Model:
         """Trains to the end, or until ``score`` has set ``stopped``; writes the best weights. -> the model"""
         state, epoch, every = self.state, len(self.batches), self.every
         with bar(f"{self.title}, seed {self.seed}", state["steps"], state["step"], self.accelerator.is_main_process) as tick:
@@ -106,7 +130,7 @@ class Loop:
                 if not all(math.isfinite(value) for value in terms.values()):
                     raise SignerError(f"the loss is {terms['total']} at step {k}: train again with a lower learning_rate")
                 if self.minutes and k in TIMED:
-                    self._timed(k)
+                    self._timed(k, self.minutes)
                 if k % self.config.log_steps == 0 or k % every == 0 or k == state["steps"]:
                     self._log(k)
                 if k % every == 0 or k == state["steps"]:
@@ -127,13 +151,13 @@ class Loop:
         self.accelerator.wait_for_everyone()
         return model
 
-    def _timed(self, k: int) -> None:
+    def _timed(self, k: int, minutes: float) -> None:
         """``minutes`` become a number of steps, once and for all, from the time that twenty steps took."""
         if k == TIMED[0]:
             self.state["timed_from"] = self.state["seconds"]
         else:
             pace = (self.state["seconds"] - self.state.pop("timed_from")) / (TIMED[1] - TIMED[0])
-            self.state["steps"] = self._agree(max(TIMED[1], round(60 * self.minutes / pace)))
+            self.state["steps"] = self._agree(max(TIMED[1], round(60 * minutes / pace)))
 
     def _log(self, k: int) -> None:
         since = k - max((line["step"] for line in self.state["log"] if "total" in line), default=0)
@@ -142,11 +166,12 @@ class Loop:
         self.sums.clear()
         self._write(line)
 
-    def _agree(self, value):
+    def _agree(self, value: T) -> T:
         """What the main process says, on all."""
-        return broadcast_object_list([value])[0]
+        agreed: list[T] = broadcast_object_list([value])
+        return agreed[0]
 
-    def _write(self, line: dict) -> None:
+    def _write(self, line: dict[str, Any]) -> None:
         self.state["log"].append(line)
         if self.accelerator.is_main_process:
             self.out.mkdir(parents=True, exist_ok=True)

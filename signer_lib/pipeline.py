@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -34,12 +35,13 @@ from signer_lib.prior.building import fingerprint
 from signer_lib.prior.database import Prior
 from signer_lib.prior.handshapes import LEXICON
 from signer_lib.render.backends import Diffusion, Drawn, backend
-from signer_lib.signing import Signing, gates_over_time
+from signer_lib.signing import Meaning, Signing, gates_over_time
 
 SENTENCE_PAUSE = 0.35                       # seconds that the last sign of a sentence is held
 INDEX = "pipeline.json"
-SHIPPED = {"models": {"slul": "slul-nano", "experts": "slp-moe-nano"}, "renderer": None, "prior": "built"}
+SHIPPED: dict[str, Any] = {"models": {"slul": "slul-nano", "experts": "slp-moe-nano"}, "renderer": None, "prior": "built"}
 Glosses = str | Sequence[str]
+Poses = PoseSequence | Path | str
 
 
 class StableSignerPipeline:
@@ -67,11 +69,15 @@ class StableSignerPipeline:
         Raises ``SignerError`` in one line for a folder that is no pipeline or is damaged.
         """
         index = SHIPPED if folder is None else _read_index(Path(folder))
-        inside = lambda part: None if folder is None else Path(folder) / part
+
+        def inside(part: str) -> Path | None:
+            return None if folder is None else Path(folder) / part
+
         who = renderer_of(folder, renderer)
-        prior = Prior.load(inside("prior")) if index["prior"] == "own" else Prior.open()
+        prior = Prior.load(Path(folder) / "prior") if folder and index["prior"] == "own" else Prior.open()
         own = {"slul": slul, "experts": experts, "renderer": renderer and who.name}
-        names = {"prior": prior.name, "renderer": who.name} | index["models"] | {name: Path(path).name for name, path in own.items() if path}
+        names: dict[str, str] = {"prior": prior.name, "renderer": who.name} | index["models"]
+        names |= {name: Path(path).name for name, path in own.items() if path}
         models = {name: names[name] for name in ("slul", "experts", "prior", "renderer")}
         return cls(load_slul(slul or inside("slul")), prior, load_slp_moe(experts or inside("experts")), models, who)
 
@@ -88,7 +94,7 @@ class StableSignerPipeline:
             for name, model in (("slul", self.slul), ("experts", self.experts)):
                 (part / name).mkdir()
                 model.save_pretrained(part / name)
-            if not drawn:
+            if isinstance(self.renderer, Diffusion):
                 self.renderer.pipeline.save_pretrained(part / "renderer")
             if not built:
                 shutil.copytree(self.prior.folder, part / "prior")
@@ -129,19 +135,31 @@ class StableSignerPipeline:
         poses, spans = self.experts.perform(choices, self.prior, SENTENCE_PAUSE)
         return mark(poses, spans, [(s.text, s.glosses, [unit.gloss for unit in c.units]) for s, c in zip(sentences, choices)]), spans
 
-    def frames(self, poses: PoseSequence | Path | str, size: int = 512, meaning: tuple | None = None, seed: int = 0, style: str | None = None,
+    def frames(self, poses: Poses, size: int = 512, meaning: Meaning | None = None, seed: int = 0, style: str | None = None,
                signer: str | None = None, steps: int | None = None) -> Iterator[np.ndarray]:
         """Poses, or a .pose file -> pictures (size, size, 3) uint8, one by one, without captions. ``meaning``: see ``Signing.meaning``.
 
         Raises ``SignerError`` for what the renderer does not know.
         """
-        choice = {"style": style, "signer": signer, "steps": steps}
+        choice: dict[str, Any] = {"style": style, "signer": signer, "steps": steps}
         self.renderer.settle(**choice)
         return self.renderer.frames(own_poses(poses), size, meaning, seed, **choice)
 
     # --- all of them -------------------------------------------------------------------------------------------------
+    @overload
+    def __call__(self, text: str, language: str | None = None, style: str | None = None, signer: str | None = None, seed: int = 0,
+                 mode: str = "prompt", glosses: Glosses | None = None, choices: list[Choice] | None = None,
+                 poses: Poses | None = None) -> Signing: ...
+
+    @overload
+    def __call__(self, text: list[str] | tuple[str, ...], language: str | None = None, style: str | None = None, signer: str | None = None,
+                 seed: int = 0, mode: str = "prompt", glosses: Sequence[Glosses | None] | None = None,
+                 choices: Sequence[list[Choice] | None] | None = None, poses: Sequence[Poses | None] | None = None) -> list[Signing]: ...
+
     def __call__(self, text: str | Sequence[str], language: str | None = None, style: str | None = None, signer: str | None = None, seed: int = 0,
-                 mode: str = "prompt", glosses=None, choices=None, poses=None) -> Signing | list[Signing]:
+                 mode: str = "prompt", glosses: Glosses | Sequence[Glosses | None] | None = None,
+                 choices: list[Choice] | Sequence[list[Choice] | None] | None = None,
+                 poses: Poses | Sequence[Poses | None] | None = None) -> Signing | list[Signing]:
         """Text -> Signing; a list of texts -> a list, as one by one but faster.
 
         language       None, or the pair that SLUL was trained for.
@@ -167,10 +185,11 @@ class StableSignerPipeline:
     def _prepare(self, tasks: list[_Task], mode: str) -> None:
         """The stages that take all texts together: sentences, then choices."""
         asked = [task for task in tasks if task.glosses is None and (task.poses is None or task.text.strip())]
-        own = [task for task in tasks if task.glosses is not None]
-        with _timed("understand", asked + own):
-            read = [[sentence] for sentence in self._read([task.glosses for task in own], [task.text for task in own])]
-            for task, sentences in zip(asked + own, self._understand([task.text for task in asked], mode) + read):
+        own = [(task, task.glosses) for task in tasks if task.glosses is not None]
+        all_asked = asked + [task for task, _ in own]
+        with _timed("understand", all_asked):
+            read = [[sentence] for sentence in self._read([glosses for _, glosses in own], [task.text for task, _ in own])]
+            for task, sentences in zip(all_asked, self._understand([task.text for task in asked], mode) + read):
                 task.sentences = sentences
         free = [task for task in tasks if task.choices is None and task.poses is None]
         with _timed("choose", free):
@@ -180,7 +199,8 @@ class StableSignerPipeline:
 
     def _sign(self, task: _Task, style: str | None, signer: str | None, seed: int) -> Signing:
         """The rest, for one text."""
-        choices, spans, gates = task.choices or [], [], None
+        choices, gates = task.choices or [], None
+        spans: list[Span] = []
         if task.poses is not None:
             poses = own_poses(task.poses)
         else:
@@ -241,13 +261,13 @@ class _Task:
     text: str
     glosses: Glosses | None
     choices: list[Choice] | None
-    poses: PoseSequence | Path | str | None
+    poses: Poses | None
     given: tuple[str, ...]
     sentences: list[GlossSentence] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
 
 
-def _tasks(text: str | Sequence[str], **given) -> list[_Task]:
+def _tasks(text: str | Sequence[str], **given: Any) -> list[_Task]:
     """What was asked for, text by text."""
     texts = [text] if isinstance(text, str) else list(text)
     for name, values in given.items():
@@ -256,11 +276,12 @@ def _tasks(text: str | Sequence[str], **given) -> list[_Task]:
         elif not isinstance(values, list | tuple) or len(values) != len(texts):
             raise SignerError(f"with a list of {len(texts)} texts, {name} must be a list as long, with None where nothing is given")
     tasks = []
-    for text, *values in zip(texts, *given.values()):
-        names = tuple(name for name, value in zip(given, values) if value is not None)
+    for one, *values in zip(texts, *given.values()):
+        own = dict(zip(given, values))
+        names = tuple(name for name, value in own.items() if value is not None)
         if {"choices", "poses"} <= set(names):
             raise SignerError("poses are what choices lead to: give one of them")
-        tasks.append(_Task(text, *values, names))
+        tasks.append(_Task(one, given=names, **own))
     return tasks
 
 
@@ -279,7 +300,7 @@ def _as_written(gloss: str) -> str:
     return SPELLED + gloss[len(SPELLED):].upper() if spelled else gloss.upper()
 
 
-def own_poses(poses: PoseSequence | Path | str) -> PoseSequence:
+def own_poses(poses: Poses) -> PoseSequence:
     """A caller's sequence, or .pose file, at the pipeline's frame rate. Raises ``SignerError`` if there is nothing in it to show."""
     found = poses if isinstance(poses, PoseSequence) else read_pose(poses)
     if found.skeleton != SIGNER70:
@@ -300,7 +321,7 @@ def renderer_of(folder: Path | str | None = None, renderer: Path | str | Drawn |
     return backend(renderer)
 
 
-def _read_index(folder: Path) -> dict:
+def _read_index(folder: Path) -> dict[str, Any]:
     """What ``save_pretrained`` wrote down. Raises ``SignerError`` if the folder is no pipeline or is damaged."""
     index = load_json(folder, INDEX, ("models", "renderer", "prior"))
     models = index["models"]

@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tqdm.auto import tqdm
 
+Item = TypeVar("Item")
 
-def progress(items: Iterable, title: str, total: int | None = None) -> Iterator:
+
+def progress(items: Iterable[Item], title: str, total: int | None = None) -> Iterable[Item]:
     """The items, with a bar on standard error; silent under ``TQDM_DISABLE=1`` or where nobody watches."""
     return tqdm(items, desc=title, total=total, disable=_quiet(), leave=False, dynamic_ncols=True)
 

@@ -20,7 +20,10 @@ from signer_lib.parsing import from_json
 
 def commit() -> str:
     """The commit of the code, with "+" if there are changes that it does not hold."""
-    git = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "signer_lib", "data") else "")
 
 
@@ -29,7 +32,7 @@ def machine() -> str:
     return f"{platform.machine()}, {device}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
-def write_result(path: Path, result: dict, command: str) -> None:
+def write_result(path: Path, result: dict[str, Any], command: str) -> None:
     """One JSON file: the result, and how it came about."""
     with whole_file(path) as part:
         part.write_text(json.dumps(result | {"commit": commit(), "machine": machine(), "command": command}, indent=1) + "\n", encoding="utf-8")

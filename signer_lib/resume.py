@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -37,14 +38,14 @@ def restore_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
     module.load_state_dict({name: like(value, own[name]) if name in own else value for name, value in weights.items()})
 
 
-def save_state(path: Path, groups: dict[str, dict[str, Tensor]], told: dict) -> None:
+def save_state(path: Path, groups: dict[str, dict[str, Tensor]], told: dict[str, Any]) -> None:
     """``groups`` of named tensors and ``told``, anything JSON can hold; the old file stays whole until the new one is."""
     tensors = {f"{group}/{name}": value.detach().cpu().contiguous().clone() for group, named in groups.items() for name, value in named.items()}
     with whole_file(path) as part:
         save_file(tensors, part, metadata={"told": json.dumps(told)})
 
 
-def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
+def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """What ``save_state`` wrote. Raises ``SignerError`` for a damaged file."""
     groups: dict[str, dict[str, Tensor]] = {}
     try:

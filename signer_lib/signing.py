@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ from signer_lib.render.backends import Diffusion, Drawn
 from signer_lib.render.captions import captioned, webvtt
 from signer_lib.render.video import write_video
 
+Meaning = tuple[Tensor, Tensor, Tensor | None]              # states, contexts, frames: see ``Signing.meaning``
 FILES = "video.mp4", "captions.vtt", "poses.pose", "gates.png", "report.json"
 
 
@@ -65,7 +67,7 @@ class Signing:
     style: str | None = None
     signer: str | None = None
     given: tuple[str, ...] = ()
-    video: dict = field(default_factory=dict)
+    video: dict[str, Any] = field(default_factory=dict)
 
     @property
     def glosses(self) -> list[str]:
@@ -82,7 +84,7 @@ class Signing:
         return [offered for choice in self.choices for offered in choice.candidates]
 
     @property
-    def gloss_spans(self) -> list[dict]:
+    def gloss_spans(self) -> list[dict[str, Any]]:
         """For each gloss: its name, sentence, source, the prior's entries it was made from, its frames [first, stop), seconds.
 
         A sign that stands in for a word without one also has ``stands for``, the word, and ``why``.
@@ -90,11 +92,11 @@ class Signing:
         return [row | {"seconds": round((row["frames"][1] - row["frames"][0]) / FPS, 3)} for row in self._rows.values()]
 
     @property
-    def _rows(self) -> dict[tuple[int, int], dict]:
+    def _rows(self) -> dict[tuple[int, int], dict[str, Any]]:
         """(sentence, number of the gloss in it) -> what ``gloss_spans`` says of the gloss, in the order of signing."""
         units = [(s, unit, offered) for s, choice in enumerate(self.choices) for unit, offered in zip(choice.units, choice.candidates)]
         frames = {span.unit: span for span in self.spans if span.unit is not None}
-        rows: dict[tuple[int, int], dict] = {}
+        rows: dict[tuple[int, int], dict[str, Any]] = {}
         for k, (s, unit, offered) in enumerate(units):
             row = rows.setdefault((s, unit.gloss), {"gloss": self._signed(s, unit), "sentence": s, "units": [],
                                                     "source": "fingerspelling" if unit.of else offered[0].source, "frames": [frames[k].start, 0]})
@@ -105,7 +107,7 @@ class Signing:
         return rows
 
     @property
-    def meaning(self) -> tuple[Tensor, Tensor, Tensor | None] | None:
+    def meaning(self) -> Meaning | None:
         """What the renderer is told of the n glosses: SLUL's states (n, d), their sentences' contexts (n, d), their frames (n, 2). [paper: that
         the semantic states reach the renderer; ours: how]
 
@@ -128,9 +130,10 @@ class Signing:
         """(sentence, unit, first frame, frame after the last) as captions show them: a transition belongs to what is nearer in time."""
         units = [(s, unit) for s, choice in enumerate(self.choices) for unit in choice.units]
         owned = [span for span in self.spans if span.unit is not None]
+        signed = [span.unit for span in owned if span.unit is not None]
         middles = [(before.stop + after.start) // 2 for before, after in zip(owned, owned[1:])]
         starts, stops = [owned[0].start, *middles], [*middles, owned[-1].stop]
-        return [(*units[span.unit], start, stop) for span, start, stop in zip(owned, starts, stops)]
+        return [(*units[unit], start, stop) for unit, start, stop in zip(signed, starts, stops)]
 
     @property
     def captions(self) -> list[str]:
@@ -162,7 +165,7 @@ class Signing:
         side_by_side  the drawn poses on the right: (size, 2 size, 3).
         Raises ``SignerError`` for what the renderer does not know.
         """
-        choice = {"style": style or self.style, "signer": signer or self.signer, "steps": steps}
+        choice: dict[str, Any] = {"style": style or self.style, "signer": signer or self.signer, "steps": steps}
         self.video = self.renderer.settle(**choice, side_by_side=side_by_side) | {"size": size}
         shown = self.renderer.frames(self.poses, size, self.meaning, self.seed, **choice)
         if side_by_side:
@@ -201,13 +204,14 @@ class Signing:
             raise SignerError("these poses are your own: no expert was weighed, so there are no gates to plot")
         return self.gates
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """What ``report.json`` holds."""
         return {"text": self.text, "glosses": self.glosses, "words_without_gloss": [word for s in self.sentences for word in s.unsigned],
                 "signs": self.gloss_spans, "seconds": round(self.poses.duration, 3), "fps": FPS, "given": list(self.given), "models": self.models,
                 "seed": self.seed, "video": self.video, "timings_seconds": {k: round(v, 3) for k, v in self.timings.items()}}
 
-    def save(self, folder: Path | str, size: int = 512, captions: bool = True, told: dict[str, str] | None = None, **how) -> dict[str, Path]:
+    def save(self, folder: Path | str, size: int = 512, captions: bool = True, told: dict[str, str] | None = None,
+             **how: Any) -> dict[str, Path]:
         """The files of ``FILES`` in ``folder``, moved there when all are done; no gates.png where there are no gates.
 
         told  what else report.json is to say.    how  as ``frames``.    -> name: path
@@ -220,7 +224,9 @@ class Signing:
             (part / "captions.vtt").write_text(webvtt((gloss, start / FPS, stop / FPS) for gloss, start, stop in self.cues), encoding="utf-8")
             write_pose(self.poses, part / "poses.pose")
             if self.gates is not None:
-                save_fig(self.plot_gates().figure, part / "gates.png")
+                figure = self.plot_gates().get_figure(root=True)
+                assert figure is not None
+                save_fig(figure, part / "gates.png")
             (part / "report.json").write_text(json.dumps(self.report() | (told or {}), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for other in set(FILES) - set(names):
             (folder / other).unlink(missing_ok=True)        # of what was saved here before
@@ -230,9 +236,9 @@ class Signing:
 def gates_over_time(choices: list[Choice], spans: list[Span], frames: int) -> np.ndarray:
     """(T, K): a unit's weights through its frames, blended linearly across a transition."""
     weights = torch.cat([choice.weights for choice in choices]).numpy()
-    owned = [span for span in spans if span.unit is not None]
-    at = np.concatenate([np.arange(span.start, span.stop) for span in owned])
-    known = np.concatenate([np.repeat(weights[span.unit:span.unit + 1], span.stop - span.start, 0) for span in owned])
+    owned = [(span.unit, span) for span in spans if span.unit is not None]
+    at = np.concatenate([np.arange(span.start, span.stop) for _, span in owned])
+    known = np.concatenate([np.repeat(weights[unit:unit + 1], span.stop - span.start, 0) for unit, span in owned])
     return np.stack([np.interp(np.arange(frames), at, known[:, k]) for k in range(weights.shape[1])], axis=1)
 
 

@@ -9,11 +9,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import NamedTuple, TypeVar
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 def over(workers: int, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
@@ -42,7 +44,8 @@ def streamed(workers: int, work: Callable[[Job], Iterator[Result]], jobs: Sequen
             for result in work(job):
                 yield job, result
         return
-    left, busy = list(reversed(jobs)), {}
+    left = list(reversed(jobs))
+    busy: dict[Connection, tuple[SpawnProcess, Job]] = {}
     try:
         while left or busy:
             while left and len(busy) < workers:
@@ -74,7 +77,7 @@ def streamed(workers: int, work: Callable[[Job], Iterator[Result]], jobs: Sequen
             process.join()
 
 
-def _started(work: Callable[[Job], Iterator[Result]]):
+def _started(work: Callable[[Job], Iterator[Result]]) -> tuple[SpawnProcess, Connection]:
     """A process of ``streamed``, and our end of the line to it."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
@@ -107,4 +110,11 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
 
 def _end_with_parent() -> None:
     """A worker whose parent was killed would wait for its next job forever."""
-    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()

@@ -18,7 +18,10 @@ from signer_lib.assets import signer_data
 from signer_lib.cli import app
 from signer_lib.errors import SignerError
 from signer_lib.pose import PoseSequence
-from signer_lib.pose.formats import write_pose
+from signer_lib.pose.formats import NamedClip, write_pose
+from signer_lib.pose.formats.converting import convert
+from signer_lib.pose.formats.folder import read_folder
+from signer_lib.pose.formats.skels import write_skels
 from signer_lib.prior import asl_lex as asl_lex_module
 from signer_lib.prior import building
 from signer_lib.prior.asl_lex import Lexicon
@@ -174,6 +177,53 @@ def test_import_leaves_out_and_names_clips_without_a_hand(recordings, tmp_path):
     with pytest.raises(SignerError, match="1 never show a hand"):
         run("import", recordings / "0.pose", "--gloss", "UP", "--prior", tmp_path / "other", "--licence", "MIT", "--signer", "Sam")
     assert not (tmp_path / "other").exists()
+
+
+def sentences(folder):
+    """A .skels file of two sentences and a sign, with what they mean, as Progressive Transformers has them."""
+    raised = REST.copy()
+    raised[[4, *range(29, 50)]] += np.array([0.1, 1.3, 0.4])
+    poses = PoseSequence(REST + np.sin(np.linspace(0, np.pi, 30))[:, None, None] * (raised - REST), 25)
+    said = (("train/a", "BOOK READ", "read the book ."), ("train/b", "BOOK", None), ("train/c", None, "hello ."))
+    write_skels([NamedClip(name, poses, gloss, text) for name, gloss, text in said], folder / "train.skels")
+    return folder / "train.skels"
+
+
+def test_import_leaves_out_sentences_and_says_what_they_are_for(tmp_path):
+    about = "--licence", "MIT", "--signer", "Sam"
+    told = run("import", sentences(tmp_path), "--from-index", "--prior", tmp_path / "mine", *about)
+    assert "left out 2 sentences, no signs" in told and "1 clips added" in told and Prior.load(tmp_path / "mine").glosses == ("BOOK",)
+    command = f"stable-signer convert {tmp_path / 'train.skels'} DATA/train.safetensors"
+    assert command in told
+    (tmp_path / "train.text").write_text("a\nb\nc\n")
+    with pytest.raises(SignerError, match="3 are sentences, no signs.*convert"):
+        run("import", tmp_path / "train.skels", "--from-index", "--prior", tmp_path / "other", *about)
+    assert not (tmp_path / "other").exists()
+    made_of = CliRunner().invoke(app, command.replace("DATA", str(tmp_path / "data")).split()[1:])
+    assert made_of.exit_code == 0 and len(read_folder(tmp_path / "data", "train").texts) == 3
+    assert "3 clips added" in run("import", tmp_path / "train.skels", "--gloss", "BOOK", "--prior", tmp_path / "third", *about), "as one is told"
+
+
+def test_import_takes_glosses_from_a_table_or_from_names(recordings, tmp_path):
+    (recordings / "index.csv").unlink()
+    about = "--from-index", "--licence", "MIT", "--signer", "Sam"
+    run("import", recordings, "--prior", tmp_path / "named", *about)
+    assert Prior.load(tmp_path / "named").glosses == ("0", "1", "2")
+    (recordings / "signs.tsv").write_text("file\tgloss\n0.pose\tBOOK\n1.pose\tBOOK\n2.pose\tTREE\n")
+    run("import", recordings, "--prior", tmp_path / "found", *about)
+    assert Prior.load(tmp_path / "found").glosses == ("BOOK", "TREE")
+    (recordings / "signs.tsv").rename(tmp_path / "elsewhere.tsv")
+    run("import", recordings, "--prior", tmp_path / "told", "--words", tmp_path / "elsewhere.tsv", *about)
+    assert Prior.load(tmp_path / "told").glosses == ("BOOK", "TREE")
+
+
+def test_import_takes_every_format_that_convert_writes(recordings, tmp_path):
+    for to, there in (("openpose", ""), ("mediapipe", ""), ("npz", ".npz"), ("skels", ".skels"), ("slrtp", ".pt")):
+        convert(recordings / "2.pose", tmp_path / f"clip{there}", to)
+        told = run("import", tmp_path / f"clip{there}", "--gloss", "UP", "--prior", tmp_path / to, "--licence", "MIT", "--signer", "Sam", "--fps", 25)
+        clip, = Prior.load(tmp_path / to).candidates("UP")
+        assert "1 clips added" in told and clip.missing == 0 and clip.poses.xyz[:, 29, 1].max() > 0.3
+        shutil.rmtree(tmp_path / "clip", ignore_errors=True)
 
 
 def test_import_reads_real_recordings_of_another_format(tmp_path):

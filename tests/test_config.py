@@ -92,10 +92,9 @@ def test_a_wrong_change_is_told_in_one_line(tmp_path, change, told):
 
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(RuntimeError):
-        with whole_file(tmp_path / "a.txt") as part:
-            part.write_text("new")
-            raise RuntimeError
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "a.txt") as part:
+        part.write_text("new")
+        raise RuntimeError
     assert (tmp_path / "a.txt").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
     with whole_file(tmp_path / "a.txt") as part:
         part.write_text("new")
@@ -107,10 +106,9 @@ def test_filling_keeps_what_is_there_and_takes_back_folders_it_made(tmp_path):
     with filling(tmp_path) as part:
         (part / "new.txt").write_text("ours")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["keep.txt", "new.txt"]
-    with pytest.raises(KeyboardInterrupt):
-        with filling(tmp_path / "a" / "b") as part:
-            (part / "half.txt").write_text("half")
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), filling(tmp_path / "a" / "b") as part:
+        (part / "half.txt").write_text("half")
+        raise KeyboardInterrupt
     assert not (tmp_path / "a").exists()
 
 

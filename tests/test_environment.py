@@ -19,7 +19,8 @@ IMPORT_NAMES = {
     "pytest-xdist": "xdist",
     "vtk": "vtkmodules",
 }
-RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "tensorboard"}    # accelerate writes TensorBoard's logs
+RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "tensorboard",     # accelerate writes TensorBoard's logs
+                    "mypy", "ruff", "types-pyyaml", "types-tqdm"}
 TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from signer_lib.errors import SignerError
@@ -29,8 +30,16 @@ def test_axes_legends_and_names_are_read_out():
     assert alt_text(plot_gates(WEIGHTS, [("BOOK", 3, 9), ("READ", 12, 25)], ["quick", "slow"]).figure).endswith("(quick, slow); above: BOOK, READ.")
     bars = alt_text(plot_balance({"trained": {"load": [0.4, 0.6], "load_entropy": 0.97}})[0].figure)
     assert bars.startswith("Figure of 2 panels.") and "bars; of expert 1, expert 2" in bars and "(trained)" in bars
-    many = alt_text(plot_strip(PoseSequence(np.zeros((20, 70, 3)), 25.0), 10, size=32))
-    assert "Further panels: 4." in many and len(many) <= 900
+    many = Figure()
+    for k, panel in enumerate(many.subplots(5, 2).ravel()):
+        panel.set_title(f"panel {k} " + "word " * 40)
+    assert alt_text(many).startswith("Figure of 10 panels. panel 0 word") and len(alt_text(many)) <= 900
+    many.suptitle("All")
+    for panel in many.axes:
+        panel.set_title("x")
+    assert alt_text(many).startswith("All. Figure of 10 panels.") and "Further panels: 4." in alt_text(many)
+    strip = plot_strip(PoseSequence(np.zeros((20, 70, 3)), 25.0), [0, -1], captions=["MY"] + [None] * 19, size=32)
+    assert alt_text(strip) == "The drawn signer at 0.00 s (MY), 0.76 s."
 
 
 def test_a_text_of_ones_own_comes_first_and_is_saved(tmp_path):

@@ -355,9 +355,10 @@ def test_a_lexicon_is_cut_to_its_rows(tmp_path):
     folder = lexicon(tmp_path, "ase/hello.pose,en,ase,0,0,hello,HELLO,0\nase/hello.pose,en,ase,400,1000,hello there,,1\n"
                                "ase/hello.pose,en,ase,0,1000,hi,HELLO,2\n")
     entries = list(read_lexicon(folder))
-    assert [(gloss, language, len(clip)) for gloss, language, clip in entries] == [
+    assert [(clip.gloss, language, len(clip.poses)) for language, clip in entries] == [
         ("HELLO", "en-ase", 50), ("HELLO THERE", "en-ase", 15), ("HELLO", "en-ase", 25)]
-    np.testing.assert_array_equal(entries[1][2].xyz, entries[0][2].xyz[10:25])
+    np.testing.assert_array_equal(entries[1][1].poses.xyz, entries[0][1].poses.xyz[10:25])
+    assert entries[1][1].raw.body.data.shape == (15, 1, 70, 3)
     assert list(read_poses(folder)) == ["HELLO", "HELLO THERE", "HELLO#2"]
 
 

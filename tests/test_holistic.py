@@ -34,7 +34,7 @@ RINGS = {
     "inner lips": "95 130 55 54 84 51 50 62 61 167 166 172 175 140 58 59 123 165 91 92"}
 # what SLRTP calls its other points
 FINGERS = {"Thumb": ("1CMC", "2Knuckles", "3IP", "4FingerTip")}
-FINGERS |= {finger: ("1Knuckles", "2PIP", "3DIP", "4FingerTip") for finger in ("Index", "Middle", "Ring", "Pinky")}
+FINGERS |= dict.fromkeys(("Index", "Middle", "Ring", "Pinky"), ("1Knuckles", "2PIP", "3DIP", "4FingerTip"))
 NAMES = ["RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "RHip", "LHip"]
 NAMES += [name for s in "RL" for name in (f"{s}HWrist", *(f"{s}{finger}{part}" for finger, parts in FINGERS.items() for part in parts))]
 

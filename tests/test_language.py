@@ -183,7 +183,7 @@ def test_a_slot_is_written_as_often_as_it_stands_in_the_text_and_no_other_is(slu
     slul.search(slul.encode(batch), batch, beams=2)
     ((_, _, _, glosses, left, *_),) = given
     tokens = slul.tokenizer.fast.convert_ids_to_tokens(glosses.tolist())
-    assert {token: n for token, n in zip(tokens, left[0].tolist()) if n < torch.inf} == {slot: 0 for slot in SLOTS} | {SLOTS[0]: 2, SLOTS[1]: 1}
+    assert {token: n for token, n in zip(tokens, left[0].tolist()) if n < torch.inf} == dict.fromkeys(SLOTS, 0) | {SLOTS[0]: 2, SLOTS[1]: 1}
 
 
 def test_only_glosses_slots_and_the_end_are_sayable(slul):

@@ -222,9 +222,9 @@ def test_gradients_reach_every_part_and_are_right(ready, term, parts):
     rng = torch.Generator().manual_seed(0)
     for part in parts:
         found = getattr(model, part)
-        for name, p in found.named_parameters() if isinstance(found, torch.nn.Module) else [(part, found)]:
-            assert p.grad is not None and torch.isfinite(p.grad).all()
         weights = list(found.parameters()) if isinstance(found, torch.nn.Module) else [found]
+        for p in weights:
+            assert p.grad is not None and torch.isfinite(p.grad).all()
         way = [torch.randn(p.shape, generator=rng, dtype=torch.float64) for p in weights]
         slope = sum((p.grad * v).sum() for p, v in zip(weights, way)).item()
         ends = []

@@ -23,20 +23,20 @@ def test_the_page_holds_what_its_command_gives(tmp_path):
 
 
 def test_twice_the_corpus_costs_twice_where_all_of_it_is_read():
-    one, two = (needs(Corpus(clips, hours), "nano", "nano", "nano") for clips, hours in ((64000, 50), (128000, 100)))
+    one, two = (needs(Corpus(clips, hours), "nano", "nano", ["nano"]) for clips, hours in ((64000, 50), (128000, 100)))
     for a, b in zip(one, two):
         if a.stage.startswith("renderer"):
             assert (b.steps, b.operations) == (a.steps, a.operations) and b.epochs == pytest.approx(a.epochs / 2)
         else:
             assert b.steps == pytest.approx(2 * a.steps, rel=1e-3) and b.ours == pytest.approx(2 * a.ours, rel=1e-3) and b.epochs == a.epochs
-    for what in (lambda corpus: disk(corpus, 256), memory):
+    for what in (lambda corpus: disk(corpus, [256]), memory):
         small, large = what(Corpus(10, 1)), what(Corpus(20, 2))
         assert all(large[name] == pytest.approx(2 * value) for name, value in small.items())
 
 
 def test_our_hours_are_those_of_the_shipped_training_at_its_own_size():
     told = load_json(CHECKPOINTS / "slul-nano", "training.json")
-    slul = needs(Corpus(told["pairs"], 50), "nano", "nano", "nano")[0]
+    slul = needs(Corpus(told["pairs"], 50), "nano", "nano", [])[0]
     epochs = told["steps"] * told["batch_size"] / told["pairs"]
     assert slul.ours * epochs / slul.epochs == pytest.approx(told["train_minutes"] / 60, rel=0.01)
 
@@ -46,7 +46,7 @@ def test_operations_are_those_of_the_layers():
     step = arithmetic.slul("base")
     assert 0.2 < step.operations / (3 * 2 * step.weights * arithmetic.SOURCE) < 2
     nano, base = arithmetic.renderer("nano"), arithmetic.renderer("base")
-    assert list(nano) == list(base) and all(base[name].operations > nano[name].operations for name in nano)
+    assert set(nano) < set(base) and all(base[name].operations > nano[name].operations for name in nano)
 
 
 @pytest.mark.parametrize("words, told", [

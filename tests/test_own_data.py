@@ -12,6 +12,7 @@ from clips import poses, tiny, write_clips
 from signer_lib.assets import ROOT
 from signer_lib.baselines.stitching import RISE
 from signer_lib.errors import SignerError
+from signer_lib.files import alone
 from signer_lib.own_data import stages
 from signer_lib.own_data.clips import gloss_of_name
 from signer_lib.own_data.example import make_example
@@ -19,7 +20,7 @@ from signer_lib.own_data.performing import _apart, aligned, signable
 from signer_lib.own_data.report import HEAD, printed
 from signer_lib.own_data.running import Running, plan_table
 from signer_lib.own_data.study import STAGES, Shares, TextSource, read_study
-from signer_lib.own_data.text import Sentence, read_corpus, read_text, split_sentences
+from signer_lib.own_data.text import Sentence, read_corpus, read_text, split_clips, split_sentences
 from signer_lib.own_data.video import track
 from signer_lib.performances.natural import FPS, STILL, Habits, perform
 from signer_lib.performances.units import units_of
@@ -155,6 +156,15 @@ def test_a_split_that_leaks_is_refused_by_name_or_mended():
         split_sentences([row("a"), row("b")], Shares(), 1, "refuse")
 
 
+def test_a_sentence_clip_is_in_the_split_of_its_text(example, tmp_path):
+    corpus = read_corpus(read_study(example))
+    one = corpus["test"][0]
+    (tmp_path / "s.csv").write_text(f"clip,text,gloss,part\na,{one.text},{one.glosses},train\n")
+    text = example.read_text() + f"sentences: [{{clips: signs, signer: me, table: {tmp_path / 's.csv'}, split: part}}]\n"
+    with pytest.raises(SignerError, match=r"s.csv, line 2 \(train\) is the sentence of .*pairs.gloss, line \d+ \(test\)"):
+        split_clips(read_study(changed(example, "clips.yaml", text=text)), corpus)
+
+
 # --- clips ---------------------------------------------------------------------------------------------------------------
 def test_a_gloss_comes_from_the_name_or_the_folder():
     assert [gloss_of_name(name) for name in ("thank_you__02", "signs/BOOK", "book#2", "ICE CREAM")] == ["THANK-YOU", "BOOK", "BOOK", "ICE-CREAM"]
@@ -198,7 +208,7 @@ def test_a_study_goes_from_files_to_a_pipeline_that_signs(example, whole):
     out, told = whole
     assert json.loads((out / "results.json").read_text())["table"] == [list(line) for line in told["table"]] and told["table"][0] == HEAD
     pools = {name: Prior.load(out / "data" / "pools" / name) for name in ("prior", "judge", "dev", "test")}
-    variants = {name: {variant for variant in pool.table["variant"][:]} for name, pool in pools.items()}
+    variants = {name: set(pool.table["variant"][:]) for name, pool in pools.items()}
     assert not variants["prior"] & variants["test"] and not variants["judge"] & variants["test"]        # no recording is on both sides
     assert sum(told["stages"]["prior"]["clips"].values()) == 24 and told["stages"]["prior"]["glosses_with_held_out_recordings"] == 6
     rows = told["reached"]["poses"]["rows"]
@@ -230,6 +240,11 @@ def test_a_finished_stage_is_kept_and_a_changed_one_done_again(example, whole, m
     assert states["evaluator"] == states["report"] == "to do" and states["slp-moe"] == states["slul"] == "done" and ran == ["validate"]
 
 
+def test_two_processes_do_not_work_on_one_study(example, whole):
+    with alone(whole[0]), pytest.raises(SignerError, match="another process is at work in"):
+        Running(example, whole[0]).run()
+
+
 def test_other_folders_are_left_alone(example, tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(SignerError, match="holds other things than a study"):
@@ -248,13 +263,14 @@ def test_a_killed_study_goes_on_where_it_was(example, tmp_path):
     assert log_of(tmp_path / "killed" / "slul") == log_of(tmp_path / "whole" / "slul") and told["reached"]["slul"]["SLUL"]["count"] == 3
 
 
-def test_a_renderer_is_trained_on_frames_of_ones_own(example, whole, tmp_path):
+def test_a_renderer_is_trained_on_frames_of_ones_own(example, whole, monkeypatch, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(whole[0], out)
+    monkeypatch.setitem(stages.RUN, "report", lambda work: whole[1]["reached"])
     write_preset(tmp_path / "tiny.yaml", tiny())
     asked = f"renderer: {{frames: {write_clips(tmp_path / 'frames')}, size: {tmp_path / 'tiny.yaml'}}}\n"
     told = Running(changed(example, "frames.yaml", text=example.read_text() + asked), out).run()
-    assert told["stages"]["renderer"]["steps"] == 30 and told["stages"]["pipeline"]["renderer"] == "renderer"
+    assert told["stages"]["renderer"]["steps"] == 6 and told["stages"]["pipeline"]["renderer"] == "renderer"
     signs = StableSignerPipeline.from_pretrained(out / "pipeline")
     signing = signs("", glosses=[signs.prior.glosses[0]])
     assert next(iter(signing.frames(size=64))).shape == (64, 64, 3)

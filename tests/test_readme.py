@@ -121,7 +121,8 @@ def test_make_targets_and_links_exist():
 
 def test_the_repository_names_no_machine():
     for path in [
-        *ROOT.glob("*.*"), *ROOT.glob("signer_lib/**/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("data/**/*.json*"), *ROOT.glob("notebooks/**/*.ipynb"),
+        *ROOT.glob("*.*"), *ROOT.glob("signer_lib/**/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("data/**/*.json*"),
+        *ROOT.glob("notebooks/**/*.ipynb"),
     ]:
         if path.is_file() and path != Path(__file__).resolve():
             assert not re.search(r"""["' =(]/(?:home|root|work|tmp|Users)/\w""", path.read_text(encoding="utf-8")), path

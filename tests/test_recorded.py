@@ -32,8 +32,7 @@ from signer_lib.prior.phonology import load_signs
 from signer_lib.prior.recordings import SETS, bone_variation
 
 BODY_OF_11 = [0, 5, 2, 6, 3, 7, 4]                        # nose, then shoulders, elbows and wrists, left and right
-GLOSSES = {"BOOK": 5, "DOG": 4, "GO": 6, "APPLE": 13, **{gloss: 1 for gloss in ("WATER", "PHONE", "HOW", "WHY", "READ", "SIT", "BAD",
-           "CAR", "FOOD", "GOOD")}}
+GLOSSES = {"BOOK": 5, "DOG": 4, "GO": 6, "APPLE": 13, **dict.fromkeys("WATER PHONE HOW WHY READ SIT BAD CAR FOOD GOOD".split(), 1)}
 real = pytest.mark.skipif(signer_data() is None, reason="no real recordings: set SIGNER_DATA to their folder")
 
 
@@ -233,5 +232,5 @@ def test_the_videos_that_wlasl_has_twice_are_found_and_letters_that_move_keep_th
 def test_all_recordings_have_a_gloss_or_are_known_to_have_none():
     keys = list(read_poses(signer_data() / SETS["asl_app"])) + list(np.load(signer_data() / SETS["wlasl50"]).files)
     lacking = {gloss_of(key) for key in keys} - set(load_signs()) - set(ascii_uppercase)
-    assert lacking == {month for month in "JANUARY FEBRUARY MARCH APRIL MAY JUNE JULY AUGUST SEPTEMBER OCTOBER NOVEMBER DECEMBER".split()}
+    assert lacking == set("JANUARY FEBRUARY MARCH APRIL MAY JUNE JULY AUGUST SEPTEMBER OCTOBER NOVEMBER DECEMBER".split())
     assert set(ascii_lowercase) <= set(keys)

@@ -163,7 +163,7 @@ def test_the_gate_begins_as_it_was_trained(gates, pipeline):
 @pytest.mark.parametrize("control, value", [("temperature", 0.1), ("top_k", 1), ("forced", "expert 2"), ("uniform", True)])
 def test_each_control_changes_curves_pose_and_numbers(gates, control, value):
     before = gates.curves.value, gates.pose.value, gates.numbers.value
-    setattr(getattr(gates, control), "value", value)
+    getattr(gates, control).value = value
     assert all(one != other for one, other in zip(before, (gates.curves.value, gates.pose.value, gates.numbers.value)))
     gates.reset.click()
     assert gates.numbers.value == before[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -65,8 +66,11 @@ def nearest_neighbour(sentences: list[GlossSentence], training: list[Performed],
     _some(training)
     asked, known = _names(sentences, prior), [[unit.name for unit in one.units] for one in training]
     distances = cdist(asked, known, scorer=Levenshtein.distance)                        # (sentences, training)
-    common = lambda names, i: (Counter(names) & Counter(known[i])).total()
-    best = [max(np.flatnonzero(row == row.min()), key=lambda i: common(names, i)) for names, row in zip(asked, distances)]
+
+    def common(names: Sequence[str], i: int) -> int:
+        return (Counter(names) & Counter(known[i])).total()
+
+    best = [max(np.flatnonzero(row == row.min()).tolist(), key=lambda i: common(names, i)) for names, row in zip(asked, distances)]
     return [Produced(training[i].poses) for i in best]
 
 

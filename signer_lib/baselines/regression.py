@@ -25,6 +25,7 @@ from signer_lib.performances.units import units_of
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.prior.database import Prior
 
+Past = list[tuple[Tensor, Tensor]]         # each decoder layer's keys and values
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
 NECK = SIGNER70.index("neck")
 MOVING = [joint for joint in range(len(SIGNER70)) if joint != NECK]      # the root stays where it is on average
@@ -58,7 +59,7 @@ class RegressionConfig:
     log_steps: int
     free_sentences: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key in ("dropout", "drop_units"):
             if not 0 <= getattr(self, key) < 1:
                 raise SignerError(f"{key} must be 0 or more and less than 1, not {getattr(self, key)}")
@@ -90,12 +91,14 @@ class Attention(nn.Module):
 
     def keys(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """(B, L, d) -> keys and values (B, h, L, d / h)"""
-        return self.kv(y).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        result: tuple[Tensor, Tensor] = self.kv(y).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        return result
 
     def forward(self, x: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """x (B, T, d), mask (B, 1, 1, L) true where a key may be read -> (B, T, d)"""
         q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        return self.out(scaled_dot_product_attention(q, k, v, mask, is_causal=causal).transpose(1, 2).flatten(2))
+        result: Tensor = self.out(scaled_dot_product_attention(q, k, v, mask, is_causal=causal).transpose(1, 2).flatten(2))
+        return result
 
 
 class DecoderLayer(nn.Module):
@@ -127,6 +130,9 @@ class Net(nn.Module):
     mean, std (J, 3) of training's coordinates, shoulder widths; NaN for a joint that was never seen, and is missing in what is produced.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: RegressionConfig, tokens: int):
         super().__init__()
         d = config.d_model
@@ -142,14 +148,14 @@ class Net(nn.Module):
         self.register_buffer("std", torch.ones(len(SIGNER70), 3))
         nn.init.normal_(self.embedding.weight, std=d ** -0.5)
 
-    def encode(self, units: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    def encode(self, units: Tensor) -> tuple[Past, Tensor]:
         """units (B, L), 0 where there is none -> each decoder layer's keys and values, and the mask (B, 1, 1, L)"""
         there = units > 0
         x = self.embedding(units) * math.sqrt(self.d) + sinusoids(torch.arange(units.shape[1], device=units.device), self.d)
         x = self.encoder(self.dropout(x), src_key_padding_mask=~there)
-        return [layer.units.keys(x) for layer in self.decoder], there[:, None, None]
+        return [layer.units.keys(x) for layer in self.decoder if isinstance(layer, DecoderLayer)], there[:, None, None]
 
-    def step(self, frames: Tensor, encoded: list[tuple[Tensor, Tensor]], mask: Tensor, past: list | None = None) -> tuple[Tensor, list]:
+    def step(self, frames: Tensor, encoded: Past, mask: Tensor, past: Past | None = None) -> tuple[Tensor, Past]:
         """The frames that come after: (B, T, 208) -> (B, T, f, 208), and the past of the step after."""
         place = frames[..., -1] * (mask.sum(-1)[:, 0] - 1)      # (B, T) the counter in units: where in the sentence, as the encoder counts
         x, now = self.dropout(self.read(frames) + sinusoids(place, self.d)), []
@@ -183,7 +189,8 @@ class Regression:
     def to_frames(self, poses: PoseSequence) -> np.ndarray:
         """(T', 207) standardised coordinates, ``frame_step`` frames of the data apart; NaN where a joint is missing."""
         slow = poses.resample(self.fps / self.config.frame_step)
-        return ((slow.xyz - self.net.mean.cpu().numpy()) / self.net.std.cpu().numpy())[:, MOVING].reshape(len(slow), WIDTH)
+        result: np.ndarray = ((slow.xyz - self.net.mean.cpu().numpy()) / self.net.std.cpu().numpy())[:, MOVING].reshape(len(slow), WIDTH)
+        return result
 
     def to_poses(self, frames: np.ndarray) -> PoseSequence:
         """The reverse of ``to_frames``; the neck is where it was on average."""
@@ -200,7 +207,8 @@ class Regression:
     def produce(self, sentences: list[list[str]]) -> list[PoseSequence]:
         """Each sentence's units -> its poses. A sentence ends with the frame whose counter is nearest to 1."""
         self.net.eval()
-        order, out = sorted(range(len(sentences)), key=lambda i: len(sentences[i])), {}
+        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+        out: dict[int, PoseSequence] = {}
         for start in range(0, len(order), BATCH):
             rows = order[start:start + BATCH]
             out |= dict(zip(rows, map(self.to_poses, self._write([sentences[i] for i in rows]))))
@@ -210,9 +218,11 @@ class Regression:
         device = self.net.write.weight.device
         units = nn.utils.rnn.pad_sequence([torch.tensor(self.tokens(row)) for row in sentences], batch_first=True).to(device)
         encoded, mask = self.net.encode(units)
-        rows, past = torch.arange(len(sentences), device=device), None
+        rows = torch.arange(len(sentences), device=device)
+        past: Past | None = None
         most = torch.tensor([self.longest(len(row)) for row in sentences], device=device)
-        frame, out = torch.zeros(len(sentences), 1, WIDTH + 1, device=device), [[] for _ in sentences]
+        frame = torch.zeros(len(sentences), 1, WIDTH + 1, device=device)
+        out: list[list[np.ndarray]] = [[] for _ in sentences]
         while len(rows):
             futures, past = self.net.step(frame, encoded, mask, past)
             frame = futures[:, :, 0]

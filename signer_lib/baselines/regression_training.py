@@ -9,8 +9,10 @@ import hashlib
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,12 +63,14 @@ class Batches:
         self.units = [torch.tensor(model.tokens([unit.name for unit in row.units])) for row in performed]
         self.frames = [self._counted(model.to_frames(row.poses)) for row in performed]
         self.spread = self._spread(torch.cat(self.frames)[:, :-1].nan_to_num(0.0)) if spread is None else spread
-        self.epoch, self.order = -1, []
+        self.epoch = -1
+        self.order: list[list[int]] = []
 
     @staticmethod
     def _spread(frames: Tensor) -> Tensor:
         values, ways = torch.linalg.eigh(torch.cov(frames.T))
-        return (values.clamp(min=0) + EVERYWHERE).sqrt()[:, None] * ways.T
+        result: Tensor = (values.clamp(min=0) + EVERYWHERE).sqrt()[:, None] * ways.T
+        return result
 
     @staticmethod
     def _counted(frames: np.ndarray) -> Tensor:
@@ -110,7 +114,11 @@ def new_regression(config: RegressionConfig, performed: list[Performed]) -> Regr
     """An untrained model for the training split: its units, mean, standard deviation and longest sentence."""
     if other := [row.name for row in performed if row.poses.skeleton != SIGNER70]:
         raise SignerError(f"the sentence {other[0]} is not in the skeleton {SIGNER70.name}: convert the data with signer_lib.pose.formats")
-    over = lambda f: np.sum([f(row.poses.xyz) for row in performed], 0)         # sentence by sentence: all at once is a gigabyte
+
+    def over(f: Callable[[np.ndarray], Any]) -> np.ndarray:
+        result: np.ndarray = np.sum([f(row.poses.xyz) for row in performed], 0)         # sentence by sentence: all at once is a gigabyte
+        return result
+
     count = over(lambda xyz: np.isfinite(xyz).sum(0, np.float64))
     count[count == 0] = np.nan
     mean = over(lambda xyz: np.nansum(xyz, 0, np.float64)) / count
@@ -129,13 +137,15 @@ def free_running(model: Regression, performed: list[Performed]) -> dict[str, flo
     return dict(zip(("dev_dtw_mje", "dev_duration", "dev_way"), np.nanmean(rows, 0).tolist()))
 
 
-class Training(Loop):
+class Training(Loop[Regression]):
     """One training: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
 
     title = "regression"
+    config: RegressionConfig
+    batches: Batches
 
     def __init__(self, config: RegressionConfig, data: Path | str, out: Path | str, seed: int, minutes: float | None = None):
         self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
@@ -197,7 +207,7 @@ class Training(Loop):
     @torch.inference_mode()
     def score(self, epoch: int) -> None:
         """The dev split's loss, with the noise of training, and how some of it comes out in free running."""
-        scores = None
+        scores: dict[str, float] = {}
         if self.accelerator.is_main_process:
             self.model.net.eval()
             terms = [self._terms(self.model.net, self.dev_batches[k]) for k in range(len(self.dev_batches))]
@@ -216,5 +226,5 @@ class Training(Loop):
         return {"weights": self.model.net}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, Regression]:
         return self.model.net, self.model

@@ -86,7 +86,8 @@ def _clip(unit: Unit, prior: Prior, cap: float | None, choose: str) -> PoseSeque
 
 def _between_rests(signs: list[np.ndarray], rest: np.ndarray) -> Produced:
     """Signs (T_i, J, 3), from rest (J, 3) and back to it. The spans cover every frame once."""
-    parts, spans = [], []
+    parts: list[np.ndarray] = []
+    spans: list[Span] = []
 
     def add(part: np.ndarray, unit: int | None) -> None:
         start = spans[-1].stop if spans else 0
@@ -106,11 +107,12 @@ def _straight(before: np.ndarray, after: np.ndarray, seconds: float, profile: Ca
     """(n, J, 3) frames between two poses (J, 3), every joint on the straight line, which cuts through bones and body."""
     frames = round(seconds * FPS)
     part = profile(np.arange(1, frames + 1) / (frames + 1))[:, None, None]
-    return before * (1 - part) + after * part
+    result: np.ndarray = before * (1 - part) + after * part
+    return result
 
 
 @lru_cache(maxsize=1)
-def _lexicon(prior: Prior, clips: int) -> tuple[TemporaryDirectory, CSVPoseLookup]:
+def _lexicon(prior: Prior, clips: int) -> tuple[TemporaryDirectory[str], CSVPoseLookup]:
     """The prior with so many clips as a lexicon on disk, which goes when another takes its place or the program ends."""
     folder = TemporaryDirectory(prefix="signer-lexicon-")
     index = prior.export(Path(folder.name) / "lexicon", LANGUAGE)

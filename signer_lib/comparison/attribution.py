@@ -17,9 +17,10 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics.bleu import BLEU
 
 from signer_lib.assets import CHECKPOINTS, RENDERER
 from signer_lib.baselines.regression import Regression
@@ -42,7 +43,7 @@ SAMPLES, BOOTSTRAP_SEED = 1000, 1
 WANTED = 1.486                          # of the goal: times the cascade's BLEU-4 [paper: +48.6 %]
 
 
-def losses(rows: list[dict]) -> list[dict]:
+def losses(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What each stage costs in each measure: what is gained when the truth does its work too. Mean and std over the seeds.
 
     In the measure's own unit, above 0 where the stage costs something; below 0 where the truth comes out worse than what stands in for it.
@@ -65,7 +66,8 @@ def losses(rows: list[dict]) -> list[dict]:
     return found
 
 
-def ratio_interval(ours: list[list[str]], theirs: list[list[str]], truth: list[str], samples: int = SAMPLES, seed: int = BOOTSTRAP_SEED) -> dict:
+def ratio_interval(ours: list[list[str]], theirs: list[list[str]], truth: list[str], samples: int = SAMPLES,
+                   seed: int = BOOTSTRAP_SEED) -> dict[str, Any]:
     """BLEU-4 of what is read in two chains, the mean over each one's seeds, their ratio and its 95 % interval by a paired bootstrap.
 
     ours, theirs: for each seed N texts. In every one of ``samples`` draws both are scored on the same N sentences, drawn with replacement.
@@ -82,7 +84,10 @@ def ratio_interval(ours: list[list[str]], theirs: list[list[str]], truth: list[s
     drawn = [means(rng.integers(0, len(truth), len(truth))) for _ in range(samples)]
     ratios = [a / b if b > 0 else np.inf for a, b in drawn]
     ends = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf") if whole[1] > 0 else [np.inf, np.inf]
-    finite = lambda value: float(value) if np.isfinite(value) else None
+
+    def finite(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
     return {"hierarchy": whole[0], "cascade": whole[1], "ratio": whole[0] / whole[1] if whole[1] > 0 else None, "interval": [*map(finite, ends)]}
 
 
@@ -118,7 +123,7 @@ def fingerprint(folder: Path | None) -> str | None:
     return f"{Path(folder).name} {weights.hexdigest()[:8]}"
 
 
-def kept(path: Path, told: dict, make: Callable[[], dict], command: str) -> dict:
+def kept(path: Path, told: dict[str, Any], make: Callable[[], dict[str, Any]], command: str) -> dict[str, Any]:
     """What ``make`` gave when the file was written, or gives now. Raises ``SignerError`` if the file was made with other settings than ``told``."""
     told = json.loads(json.dumps(told))
     if not path.is_file():
@@ -163,8 +168,8 @@ def typed(args: argparse.Namespace, program: str, *more: str | Path) -> str:
     words += ["--sentences", str(args.sentences)] if args.sentences else []
     if args.seen_judge is not None:
         words += ["--video", str(args.video), "--style", args.style, "--signer", args.signer, "--every", str(args.every)]
-    more = [word.name if isinstance(word, Path) else word for word in more]
-    return shlex.join(["python", "-m", f"signer_lib.comparison.{program}", *words, *more, "--out", str(args.out)])
+    own = [word.name if isinstance(word, Path) else word for word in more]
+    return shlex.join(["python", "-m", f"signer_lib.comparison.{program}", *words, *own, "--out", str(args.out)])
 
 
 def options(description: str) -> argparse.ArgumentParser:
@@ -186,9 +191,9 @@ def options(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def given_in(setup: Setup, chain: Chain, given: str, filmed: bool) -> Callable[[], dict]:
+def given_in(setup: Setup, chain: Chain, given: str, filmed: bool) -> Callable[[], dict[str, Any]]:
     """How a row of the table comes about: its measures, of frames too if it is ``filmed``, and the texts that were read."""
-    def make() -> dict:
+    def make() -> dict[str, Any]:
         made = setup.scores.truth if given in ("poses", FRAMES) else chain.make(setup.asked.truth, given)
         row, read = setup.scores.row(made, studio=given == FRAMES, filmed=filmed)
         return {"row": row, "read": read}
@@ -209,6 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
                     *(["--text2gloss", args.text2gloss] if args.text2gloss else []),
                     *(["--video-seeds", str(args.video_seeds)] if args.video_seeds else []))
     reader = load_slul(args.text2gloss) if args.text2gloss else setup.slul
+    chains: dict[str, tuple[list[Path], Callable[[Path], Chain]]]
     chains = {HIERARCHY: (args.experts, lambda folder: Hierarchy(setup.slul, SLPMoE.from_pretrained(folder), setup.asked.prior)),
               CASCADE: (args.regressions, lambda folder: Cascade(reader, Regression.from_pretrained(folder), setup.asked.prior))}
     last = ["poses"] + [FRAMES] * bool(setup.scores.filmed and setup.scores.studio)
@@ -228,19 +234,25 @@ def main(arguments: list[str] | None = None) -> None:
                 read[name, given, seed] = found["read"]
                 print(told_in_a_line(rows[-1]), flush=True)
     where = "frames" if setup.scores.filmed else "poses"
-    first = lambda name: [texts[where] for (chain, given, _), texts in read.items() if (chain, given) == (name, "nothing") and texts[where]]
+
+    def first(name: str) -> list[list[str]]:
+        return [texts[where] for (chain, given, _), texts in read.items() if (chain, given) == (name, "nothing") and texts[where]]
+
     truth = [setup.scores.texts[i] for i in setup.scores.filmed] if setup.scores.filmed else setup.scores.texts
     goal = {"measure": "bleu4_seen" if setup.scores.filmed else "bleu4"} | ratio_interval(first(HIERARCHY), first(CASCADE), truth)
     settings = setup.settings | {"models": models, "text2gloss": fingerprint(args.text2gloss), "samples": SAMPLES, "bootstrap_seed": BOOTSTRAP_SEED}
     result = {"rows": rows, "loss": losses(rows), "goal": goal | {"wanted": WANTED}, "seeds": sorted({row["seed"] for row in rows}),
               "settings": settings}
     write_result(args.out, result, command)
-    number = lambda value: "none" if value is None else f"{value:.2f}"
+
+    def number(value: float | None) -> str:
+        return "none" if value is None else f"{value:.2f}"
+
     print(f"{goal['measure']}: {goal['hierarchy']:.2f} by {goal['cascade']:.2f}, ratio {number(goal['ratio'])} "
           f"({' to '.join(map(number, goal['interval']))}), wanted {WANTED}")
 
 
-def told_in_a_line(row: dict) -> str:
+def told_in_a_line(row: dict[str, Any]) -> str:
     """A row as the command prints it."""
     seen = "" if row["bleu4_seen"] is None else f"; seen: BLEU-4 {row['bleu4_seen']:.2f}, WER {row['wer_seen']:.1f}, SSIM {row['ssim']:.3f}"
     words = [str(row[name]) for name in ("chain", "given", "stage", "noise", "level", "seed") if name in row]

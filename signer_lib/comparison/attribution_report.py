@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ NAMES = {  # a measure in a sentence
 KEYS = "chain", "given", "stage", "noise", "level", "seed", "count", "video_count"
 
 
-def read_study(path: Path | str, study: str = "attribution") -> dict:
+def read_study(path: Path | str, study: str = "attribution") -> dict[str, Any]:
     """A result's file. ``study``: "attribution" or "corruption". Raises ``SignerError`` if it is none."""
     try:
         result = from_json(Path(path).read_bytes())
@@ -30,7 +31,7 @@ def read_study(path: Path | str, study: str = "attribution") -> dict:
     return result
 
 
-def means(rows: list[dict]) -> dict[tuple[str, str], dict]:
+def means(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """(chain, given) -> every measure's mean over the seeds, None where none was measured, and how many ``seeds``; in the order of the stages."""
     found = {}
     for chain in dict.fromkeys(row["chain"] for row in rows):
@@ -40,7 +41,7 @@ def means(rows: list[dict]) -> dict[tuple[str, str], dict]:
     return found
 
 
-def losses(result: dict, measure: str = "bleu4") -> dict[str, dict[str, tuple[float, float | None]]]:
+def losses(result: dict[str, Any], measure: str = "bleu4") -> dict[str, dict[str, tuple[float, float | None]]]:
     """chain -> stage -> (what it costs in the measure, std over the seeds or None), in the order of the stages.
 
     Above 0 the stage costs something; below 0 the truth comes out worse than what stands in for it. Raises ``SignerError`` for what was not measured.
@@ -54,13 +55,13 @@ def losses(result: dict, measure: str = "bleu4") -> dict[str, dict[str, tuple[fl
     return found
 
 
-def remarks(result: dict) -> list[str]:
+def remarks(result: dict[str, Any]) -> list[str]:
     """What must be said beside the losses: where a stage costs less than nothing, as the truth comes out worse than what stands in for it."""
     return [f"{row['chain']}, {row['stage']}: {NAMES[row['measure']]} is better by {-row['mean']:.3g} without the truth than with it"
             for row in result["loss"] if row["mean"] < 0 and row["measure"] in NAMES]
 
 
-def curves(result: dict, measure: str = "bleu4") -> dict[tuple[str, str, str], list[tuple[float, float, float | None]]]:
+def curves(result: dict[str, Any], measure: str = "bleu4") -> dict[tuple[str, str, str], list[tuple[float, float, float | None]]]:
     """(chain, stage, noise) -> [(level, the measure's mean over the seeds of the noise, std or None)], from level 0, which is no noise.
 
     Raises ``SignerError`` for what was not measured.
@@ -71,11 +72,14 @@ def curves(result: dict, measure: str = "bleu4") -> dict[tuple[str, str, str], l
             found.setdefault((row["chain"], row["stage"], row["noise"]), {}).setdefault(row["level"], []).append(row[measure])
     if not found:
         raise SignerError(f"the corruption study has no '{measure}': choose one of {', '.join(name for name in result['rows'][0] if name in BETTER)}")
-    spread = lambda values: float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+    def spread(values: list[float]) -> float | None:
+        return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
     return {key: [(level, float(np.mean(values)), spread(values)) for level, values in sorted(levels.items())] for key, levels in found.items()}
 
 
-def kept_share(result: dict, measure: str = "bleu4") -> list[dict]:
+def kept_share(result: dict[str, Any], measure: str = "bleu4") -> list[dict[str, Any]]:
     """What of the clean chain's measure is left at the strongest level of each noise: chain, stage, noise, level, clean, found, share (None if
     there was nothing)."""
     return [{"chain": chain, "stage": stage, "noise": noise, "level": line[-1][0], "clean": line[0][1], "found": line[-1][1],

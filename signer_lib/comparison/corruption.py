@@ -8,8 +8,10 @@ The noises and their levels are ``noise.NOISES``; level 0 is the chain without n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,7 +55,7 @@ class Corruption:
             return self.chain.sign(self.chain.slul.state_of(self.texts, found))
         if stage == "states":
             return self.chain.sign(noisy(stage, noise, level, seed, self.sentences, *spread_of(self.sentences)))
-        if stage == "choice":
+        if isinstance(self.chain, Hierarchy) and self.choices is not None and stage == "choice":
             return self.chain.perform(self.sentences, noisy(stage, noise, level, seed, self.choices))
         return [replace(one, produced=produced)
                 for one, produced in zip(self.clean, noisy(stage, noise, level, seed, [one.produced for one in self.clean]))]
@@ -74,12 +76,17 @@ def main(arguments: list[str] | None = None) -> None:
     setup = Setup(args)
     command = typed(args, "corruption", "--experts", args.experts, "--regression", args.regression, "--stages", *args.stages, "--seeds",
                     *map(str, args.seeds))
+    chains: dict[str, tuple[Path, Callable[[], Chain]]]
     chains = {HIERARCHY: (args.experts, lambda: Hierarchy(setup.slul, SLPMoE.from_pretrained(args.experts), setup.asked.prior)),
               CASCADE: (args.regression, lambda: Cascade(setup.slul, Regression.from_pretrained(args.regression), setup.asked.prior))}
     rows = []
     for name, (folder, build) in chains.items():
         study, told = Corruption(build(), setup.asked.truth), setup.settings | {"model": fingerprint(folder)}
-        row_of = lambda file, make: kept(args.work / file, told, lambda: {"row": setup.scores.row(make())[0]}, command)["row"]
+
+        def row_of(file: str, make: Callable[[], list[Made]]) -> dict[str, Any]:
+            result: dict[str, Any] = kept(args.work / file, told, lambda: {"row": setup.scores.row(make())[0]}, command)["row"]
+            return result
+
         clean = row_of(f"{name}-clean.json", lambda: study.clean)
         for stage in (stage for stage in args.stages if stage in WHERE[name]):
             for noise, (_, levels) in NOISES[stage].items():

@@ -16,6 +16,7 @@ import json
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from signer_lib.checkpoint import load_json
 from signer_lib.comparison.learning_training import READERS, SYSTEMS, Job, Plan, train
@@ -35,7 +36,7 @@ def chains(systems: list[str], seeds: list[int], plan: Plan, data: Path, work: P
             for reader, names in behind.items() if names for seed in seeds]
 
 
-def measure(systems: list[str], seeds: list[int], plan: Plan, data: Path, work: Path, workers: int) -> list[dict]:
+def measure(systems: list[str], seeds: list[int], plan: Plan, data: Path, work: Path, workers: int) -> list[dict[str, Any]]:
     """The rows of ``learning.json``: each system, seed and stop. Raises ``SignerError`` if ``work`` holds runs of another plan or other data."""
     _claim(work, {"plan": asdict(plan), "performances": data.name, "sha256": _digest(data)})
     rows = []
@@ -59,7 +60,7 @@ def _digest(data: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def _claim(work: Path, told: dict) -> None:
+def _claim(work: Path, told: dict[str, Any]) -> None:
     """The first run writes down what it is about; whoever comes later must be about the same."""
     path, told = work / "plan.json", json.loads(json.dumps(told))
     if not path.is_file():

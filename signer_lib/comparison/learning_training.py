@@ -12,22 +12,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from signer_lib.baselines import regression_training
+from signer_lib.baselines.regression import RegressionConfig
 from signer_lib.bucketing import bucketed
 from signer_lib.comparison.chains import resting
 from signer_lib.errors import SignerError
 from signer_lib.experts import training as experts_training
 from signer_lib.experts.batching import Batches, Example, example
+from signer_lib.experts.model import MoEConfig
+from signer_lib.experts.offers import Offers
 from signer_lib.files import filling
 from signer_lib.language import training as language_training
 from signer_lib.language.corpora import Corpus, Pair, open_corpus, read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.language.slul import SLUL, GlossSentence
-from signer_lib.language.tokenizer import SLOTS, SignTokenizer, known_words
+from signer_lib.language.tokenizer import SLOTS, Words, known_words
 from signer_lib.loop import Loop
 from signer_lib.metrics.poses import alignment, dtw_mje, hand_error
 from signer_lib.metrics.text import text_scores
@@ -35,8 +39,9 @@ from signer_lib.performances.folder import Performed, Produced, read_split
 from signer_lib.performances.units import Unit
 from signer_lib.prior.database import Prior
 
+T = TypeVar("T")
 PLAIN = ("weight_sagm=0", "weight_kl=0", "weight_con=0")       # Eq. 2 alone
-READERS = {"plain": PLAIN, "full": ()}                         # SLUL's losses: what changes in its settings
+READERS: dict[str, tuple[str, ...]] = {"plain": PLAIN, "full": ()}                         # SLUL's losses: what changes in its settings
 SYSTEMS = {  # what stands in the paper's Fig. 4 -> what it is here, and the SLUL that reads for it
     "base": ("the pose regression, from the words of the text to poses, no glosses in between [ours: the paper's base could not be read]", None),
     "slul": ("text to glosses by SLUL (Eq. 2 alone), then the pose regression from glosses to poses", "plain"),
@@ -67,12 +72,12 @@ class Plan:
     regression: tuple[str, ...] = ("warmup_steps=30",)
     experts: tuple[str, ...] = ("warmup_steps=30",)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key in ("epochs", "stops", "batch_size", "texts", "text_batch", "held_out"):
             if getattr(self, key) < 1:
                 raise SignerError(f"{key} must be 1 or more, not {getattr(self, key)}")
 
-    def whole(self, rows: list, batch_size: int) -> list:
+    def whole(self, rows: list[T], batch_size: int) -> list[T]:
         """As many of the rows, the first ones, as fill every part of an epoch with whole batches."""
         part = self.stops * batch_size
         if len(rows) < part:
@@ -106,7 +111,7 @@ class Job:
         return (self.out / "training.json").is_file()
 
     @property
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[dict[str, Any]]:
         """What was measured, stop by stop."""
         lines = map(json.loads, (self.out / "log.jsonl").read_text(encoding="utf-8").splitlines())
         return [line for line in lines if "stop" in line]
@@ -129,18 +134,18 @@ def performed(data: Path, split: str) -> list[Performed]:
 
 def words_of(pairs: list[Pair]) -> Callable[[str], list[str]]:
     """Text -> what the base reads: the words as SLUL's tokenizer sets them apart, a word that the pairs do not explain letter by letter."""
-    tokenizer = SignTokenizer(None, known_words(pairs))
+    reader = Words(known_words(pairs))
 
     def words(text: str) -> list[str]:
-        encoded = tokenizer.encode_words(text)
+        encoded = reader.encode_words(text)
         letters = dict(zip(SLOTS, encoded.words))
-        return [token for word in encoded.text.split() for token in (letters[word] if word in letters else (word,))]
+        return [token for word in encoded.text.split() for token in letters.get(word, (word,))]
 
     return words
 
 
 # --- what all trainings share ----------------------------------------------------------------------------------------
-class Stopping(Loop):
+class Stopping(Loop[Any]):
     """A training that is measured before its first step and after each part of an epoch, and ends with the weights that it has by then."""
 
     job: Job
@@ -152,13 +157,14 @@ class Stopping(Loop):
     @property
     def stop(self) -> int:
         """How many parts are done."""
-        return self.state["step"] // self.every
+        step: int = self.state["step"]
+        return step // self.every
 
-    def measure(self) -> dict:
+    def measure(self) -> dict[str, Any]:
         """What is told of a stop."""
         raise NotImplementedError
 
-    def run(self):
+    def run(self) -> Any:
         if not self.state["log"]:
             self.score(0)
         return super().run()
@@ -180,7 +186,7 @@ class Understanding(Stopping, language_training.Training):
         changes = [*plan.slul, *READERS[job.name], f"batch_size={plan.text_batch}", f"epochs={plan.epochs}"]
         super().__init__(language_training.slul_config("nano", changes), Corpus("corpus", corpus.language, pairs.__getitem__), job.out, job.seed)
 
-    def measure(self) -> dict:
+    def measure(self) -> dict[str, Any]:
         with filling(self.out / f"stop-{self.stop}") as folder:
             self.averaged.slul.save_pretrained(folder)
         return {"texts": self.state["step"] * self.config.batch_size, "seconds": round(self.state["seconds"], 1)}
@@ -189,12 +195,15 @@ class Understanding(Stopping, language_training.Training):
 class Performing(Stopping):
     """A training that is measured by what it makes of the held-out texts."""
 
-    def __init__(self, job: Job, config, **more):
+    config: Any
+
+    def of(self, job: Job) -> tuple[Path, Path, int]:
+        """What it is measured on; -> the data, the folder and the seed of the training."""
         self.job, self.truth = job, performed(job.data, "test")[:job.plan.held_out]
         self.prior = Prior.load(job.data / "pools" / "prior")
         reader = SYSTEMS[job.name][1]
         self.reader = replace(job, name=reader) if reader else None
-        super().__init__(config, job.data, job.out, job.seed, **more)
+        return job.data, job.out, job.seed
 
     def read(self, split: str) -> list[Performed]:
         rows, plan = performed(self.job.data, split), self.job.plan
@@ -202,13 +211,14 @@ class Performing(Stopping):
 
     def slul(self, stop: int) -> SLUL:
         """The SLUL that reads for this system, as it was at a stop."""
+        assert self.reader is not None                                  # a system that reads texts itself asks for none
         return SLUL.from_pretrained(self.reader.out / f"stop-{stop}")
 
     def perform(self, sentences: list[GlossSentence]) -> list[Produced]:
         """What the system as it is gives for the held-out sentences; ``sentences`` is what SLUL reads in them."""
         raise NotImplementedError
 
-    def measure(self) -> dict:
+    def measure(self) -> dict[str, Any]:
         found = self.slul(self.stop).translate([row.text for row in self.truth], beams=1) if self.reader else []
         return scores(self.perform(found), self.truth) | {
             "gloss_wer": text_scores([" ".join(s.glosses) for s in found], [" ".join(row.glosses) for row in self.truth])["wer"] if found else None,
@@ -227,7 +237,7 @@ def scores(produced: list[Produced], truth: list[Performed]) -> dict[str, float]
 
 
 # --- the systems -----------------------------------------------------------------------------------------------------
-def regression_config(plan: Plan):
+def regression_config(plan: Plan) -> RegressionConfig:
     return regression_training.regression_config("nano", [*plan.regression, f"batch_size={plan.batch_size}", f"epochs={plan.epochs}"])
 
 
@@ -236,7 +246,7 @@ class FromWords(Performing, regression_training.Training):
 
     def __init__(self, job: Job):
         self.words = words_of(job.plan.pairs(job.data))
-        super().__init__(job, regression_config(job.plan))
+        super().__init__(regression_config(job.plan), *self.of(job))
 
     def read(self, split: str) -> list[Performed]:
         return [replace(row, units=[Unit(word, i) for i, word in enumerate(self.words(row.text))]) for row in super().read(split)]
@@ -249,7 +259,7 @@ class FromGlosses(Performing, regression_training.Training):
     """slul: it learns from the true glosses and performs what SLUL reads."""
 
     def __init__(self, job: Job):
-        super().__init__(job, regression_config(job.plan))
+        super().__init__(regression_config(job.plan), *self.of(job))
 
     def perform(self, sentences: list[GlossSentence]) -> list[Produced]:
         return self.model(sentences, self.prior)
@@ -258,7 +268,7 @@ class FromGlosses(Performing, regression_training.Training):
 class InOrder(Batches):
     """SLP-MoE's batches of the very sentences that the regression reads in the same step."""
 
-    def __init__(self, examples: list[Example], offers, config, seed: int, lengths: list[int]):
+    def __init__(self, examples: list[Example], offers: Offers, config: MoEConfig, seed: int, lengths: list[int]):
         super().__init__(examples, offers, config, seed)
         self.lengths = lengths
 
@@ -277,7 +287,9 @@ class FromStates(Performing, experts_training.Training):
         plan, self.part = job.plan, 0
         steps = plan.epochs * len(plan.whole(read_pairs(job.data, "train"), plan.batch_size)) // plan.batch_size
         config = experts_training.moe_config("nano", [*plan.experts, f"batch_size={plan.batch_size}", f"steps={steps}"])
-        super().__init__(job, config, slul=replace(job, name=SYSTEMS[job.name][1]).out / "stop-0")
+        where = self.of(job)
+        assert self.reader is not None                                  # it learns from a SLUL's states
+        super().__init__(config, *where, slul=self.reader.out / "stop-0")
         slower = regression_config(plan).frame_step
         lengths = [len(row.poses.resample(row.poses.fps / slower)) for row in self.learned]
         self.batches = InOrder(self.train, self.offers, self.config, self.seed, lengths)
@@ -316,4 +328,4 @@ def states_of(slul: SLUL, rows: list[Performed]) -> list[GlossSentence]:
     return slul.state_of([row.text for row in rows], [row.glosses for row in rows])
 
 
-KINDS: dict[str, type[Performing]] = {"base": FromWords, "slul": FromGlosses, "slp_moe": FromStates, "sagm": FromStates}
+KINDS: dict[str, Callable[[Job], Performing]] = {"base": FromWords, "slul": FromGlosses, "slp_moe": FromStates, "sagm": FromStates}

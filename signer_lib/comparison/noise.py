@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from signer_lib.language.slul import GlossSentence
 from signer_lib.performances.folder import Produced
 from signer_lib.pose import SIGNER70, PoseSequence
 
+T = TypeVar("T")
 HANDS = "left_hand", "right_hand"
 NECK = SIGNER70.index("neck")
 
@@ -39,7 +41,8 @@ def dropped(glosses: list[str], level: float, rng: np.random.Generator) -> list[
 
 def swapped(glosses: list[str], level: float, rng: np.random.Generator) -> list[str]:
     """Some glosses have changed places with the next one; none moves by more than one place. ``level`` is of the pairs, before that."""
-    hit, found, moved = rng.random(max(len(glosses) - 1, 0)), list(glosses), set()
+    hit, found = rng.random(max(len(glosses) - 1, 0)), list(glosses)
+    moved: set[int] = set()
     for k in np.argsort(hit):
         if hit[k] < level and not {k, k + 1} & moved:
             found[k], found[k + 1] = found[k + 1], found[k]
@@ -50,7 +53,10 @@ def swapped(glosses: list[str], level: float, rng: np.random.Generator) -> list[
 # --- states -----------------------------------------------------------------------------------------------------------
 def blurred(sentence: GlossSentence, level: float, rng: np.random.Generator, state: Tensor, context: Tensor) -> GlossSentence:
     """States and context with Gaussian noise of ``level`` standard deviations; state, context (d,): what those are, dimension by dimension."""
-    noise = lambda x, std: x + level * std * torch.from_numpy(rng.standard_normal(tuple(x.shape))).float()
+
+    def noise(x: Tensor, std: Tensor) -> Tensor:
+        return x + level * std * torch.from_numpy(rng.standard_normal(tuple(x.shape))).float()
+
     return replace(sentence, states=noise(sentence.states, state), context=noise(sentence.context, context))
 
 
@@ -102,8 +108,8 @@ def _with(made: Produced, xyz: np.ndarray) -> Produced:
 
 
 # --- all of them by name --------------------------------------------------------------------------------------------------
-NOISES: dict[str, dict[str, tuple[Callable | None, tuple[float, ...]]]] = {          # stage -> noise -> how it is made, levels above 0
-    "text": {kind: (None, (0.1, 0.2, 0.4)) for kind in ("drop", "misspell", "rarer")},
+NOISES: dict[str, dict[str, tuple[Callable[..., Any] | None, tuple[float, ...]]]] = {          # stage -> noise -> how it is made, levels above 0
+    "text": dict.fromkeys(("drop", "misspell", "rarer"), (None, (0.1, 0.2, 0.4))),
     "glosses": {"substituted": (substituted, (0.1, 0.2, 0.4)), "dropped": (dropped, (0.1, 0.2, 0.4)), "swapped": (swapped, (0.1, 0.2, 0.4))},
     "states": {"gaussian": (blurred, (0.25, 0.5, 1.0, 2.0))},
     "choice": {"wrong_candidate": (wrong_candidate, (0.25, 0.5, 1.0)), "seconds": (wrong_seconds, (0.1, 0.3, 0.6))},
@@ -111,13 +117,14 @@ NOISES: dict[str, dict[str, tuple[Callable | None, tuple[float, ...]]]] = {     
 }
 
 
-def noisy(stage: str, noise: str, level: float, seed: int, clean: list, *more) -> list:
+def noisy(stage: str, noise: str, level: float, seed: int, clean: Sequence[T], *more: object) -> list[T]:
     """Each of the ``clean`` with its own draw, which the level does not change; ``more``: what the noise needs to know besides.
 
     Raises ``SignerError`` for a noise that is not there, or a level that is none.
     """
-    if noise not in NOISES.get(stage, {}) or NOISES[stage][noise][0] is None:
+    make, _ = NOISES.get(stage, {}).get(noise, (None, ()))
+    if make is None:
         raise SignerError(f"there is no noise '{noise}' of {stage}")
     if not 0 <= level < np.inf:
         raise SignerError(f"the level of noise is {level}: choose 0 or more")
-    return [NOISES[stage][noise][0](one, level, np.random.default_rng([seed, number]), *more) for number, one in enumerate(clean)]
+    return [make(one, level, np.random.default_rng([seed, number]), *more) for number, one in enumerate(clean)]

@@ -14,7 +14,10 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,7 +32,7 @@ MORE = 4                        # steps of ours, beside its own number
 LONG = 2000                     # frames, whose memory must not be more than a clip's by much
 
 
-def ours(model: Path, threads: int, frames: int, repeats: int, steps: int | None, answer) -> None:
+def ours(model: Path, threads: int, frames: int, repeats: int, steps: int | None, answer: Queue[Any]) -> None:
     """In a process of its own: seconds of each repeat from loaded weights, and the most memory that the process had, in GB."""
     from signer_lib.pose import PoseSequence
     from signer_lib.prior.body import load_body
@@ -57,7 +60,7 @@ def swaying(rest: torch.Tensor, frames: int) -> torch.Tensor:
     return xyz
 
 
-def large(threads: int, answer) -> None:
+def large(threads: int, answer: Queue[Any]) -> None:
     """Seconds of single steps of a ControlNet and a UNet of Stable Diffusion 1.5's size, random weights, one frame of 256 pixels."""
     from diffusers import ControlNetModel, UNet2DConditionModel
 
@@ -82,7 +85,7 @@ def peak() -> float:
     return most / (1e9 if sys.platform == "darwin" else 1e6)
 
 
-def alone(work, *arguments):
+def alone(work: Callable[..., None], *arguments: object) -> Any:
     """What ``work`` puts into its queue, in a fresh process, so that its memory is its own."""
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.parsing import from_json
@@ -16,7 +18,7 @@ STEADY = 1.2            # flicker, by the reference's, either way
 FINGERS = 0.95          # of the hands whose fingers are countable behind the autoencoder
 
 
-def read_result(path: Path | str) -> dict:
+def read_result(path: Path | str) -> dict[str, Any]:
     """A result's file. Raises ``SignerError`` if it is none."""
     try:
         result = from_json(Path(path).read_bytes())
@@ -27,7 +29,7 @@ def read_result(path: Path | str) -> dict:
     return result
 
 
-def goals(result: dict) -> list[dict]:
+def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
     """What was set beforehand and what came out: goal, wanted (in words), found (a number), reached. What was not measured is left out."""
     ours, ceiling = result["rows"]["renderer"], result["rows"]["autoencoder"]
     fingers = ours["fingers_countable"] / best if (best := ceiling["fingers_countable"]) else None
@@ -43,7 +45,7 @@ def goals(result: dict) -> list[dict]:
     )
 
 
-def speed_goals(speed: dict) -> list[dict]:
+def speed_goals(speed: dict[str, Any]) -> list[dict[str, Any]]:
     """The same of ``results/renderer/speed.json``, see ``comparison.render_speed``."""
     memory = max(speed["peak_memory_gb"], speed["peak_memory_gb_of_2000_frames"])
     return _told(
@@ -53,6 +55,6 @@ def speed_goals(speed: dict) -> list[dict]:
     )
 
 
-def _told(*rows: tuple) -> list[dict]:
+def _told(*rows: tuple[str, str, float | None, Callable[[float], bool]]) -> list[dict[str, Any]]:
     return [{"goal": goal, "wanted": wanted, "found": float(found), "reached": bool(reached(found))}
             for goal, wanted, found, reached in rows if found is not None]

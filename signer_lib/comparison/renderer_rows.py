@@ -36,7 +36,8 @@ class Rows:
     def __init__(self, renderer: RendererPipeline, clips: Packed, train: Packed | None = None, steps: int | None = None, seed: int = 0):
         self.renderer, self.clips, self.train, self.steps, self.seed = renderer, clips, train, steps, seed
         self.seconds: list[float] = []                  # that the renderer took for each frame of each clip
-        self.training, self.means = numbers_by_look(train) if train else {}, {}
+        self.training = numbers_by_look(train) if train else {}
+        self.means: dict[tuple[str, str], np.ndarray] = {}
         for clip in clips.clips:
             for kind in ("style", "signer"):
                 renderer.conditioner.number(kind, clip[kind])
@@ -56,8 +57,8 @@ class Rows:
         """(name, frames (T, S, S, 3) uint8) row by row, in the order of ``ROWS``; each is made when it is asked for."""
         frames, xyz = self.truth(k)
         if self.train is not None:
-            yield "mean_frame", np.repeat(self._mean(self.asked(k))[None], len(frames), 0)
-            if (other := self._wrong(k)) is not None:
+            yield "mean_frame", np.repeat(self._mean(self.train, self.asked(k))[None], len(frames), 0)
+            if (other := self._wrong(self.train, k)) is not None:
                 yield "wrong_sentence", other
             yield "nearest_frame", self.train.frames[nearest(xyz, self.train.xyz, self.training[self.asked(k)])]
             yield "blurred_hands", blurred(frames, hand_boxes(xyz, frames.shape[1]))
@@ -66,23 +67,24 @@ class Rows:
         yield "reference", frames
 
     # --- floors ------------------------------------------------------------------------------------------------------
-    def _mean(self, look: tuple[str, str]) -> np.ndarray:
+    def _mean(self, train: Packed, look: tuple[str, str]) -> np.ndarray:
         """The mean of the training frames in this style by this signer, (S, S, 3) uint8."""
         if look not in self.means:
             rows = self.training[look]
-            total = sum(self.train.frames[part].sum(0, dtype=np.int64) for part in np.array_split(rows, -(-len(rows) // AT_ONCE)))
+            total = sum(train.frames[part].sum(0, dtype=np.int64) for part in np.array_split(rows, -(-len(rows) // AT_ONCE)))
             self.means[look] = np.round(total / len(rows)).astype(np.uint8)
         return self.means[look]
 
-    def _wrong(self, k: int) -> np.ndarray | None:
+    def _wrong(self, train: Packed, k: int) -> np.ndarray | None:
         """The next clip that shows other poses in this style by this signer, of the split or else of train, as many frames; None if there is none."""
         (_, xyz), asked = self.truth(k), self.asked(k)
-        for packed, after in ((self.clips, k + 1), (self.train, 0)):
+        for packed, after in ((self.clips, k + 1), (train, 0)):
             for step in range(len(packed.clips)):
                 clip = packed.clips[(after + step) % len(packed.clips)]
                 rows = np.linspace(clip["first"], clip["first"] + clip["count"] - 1, len(xyz)).round().astype(int)
                 if (clip["style"], clip["signer"]) == asked and not np.array_equal(packed.xyz[rows], xyz, equal_nan=True):
-                    return packed.frames[rows]
+                    result: np.ndarray | None = packed.frames[rows]
+                    return result
         return None
 
     # --- what is measured, and the ceiling ---------------------------------------------------------------------------
@@ -123,7 +125,8 @@ def nearest(xyz: np.ndarray, others: np.ndarray, rows: np.ndarray) -> np.ndarray
     (a, in_a), (b, in_b) = known(xyz), known(others[rows])
     common = in_a @ in_b.T
     squared = (a * a) @ in_b.T - 2 * a @ b.T + in_a @ (b * b).T
-    return rows[np.where(common > 0, squared / np.maximum(common, 1), np.inf).argmin(1)]
+    result: np.ndarray = rows[np.where(common > 0, squared / np.maximum(common, 1), np.inf).argmin(1)]
+    return result
 
 
 def blurred(frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +31,9 @@ MEASURES = ("ssim", "psnr", "hand_ssim", "hand_ssim_of_ceiling", "flicker_ratio"
 class Means:
     """Means over clips, each weighted by what it was measured on; None where nothing was."""
 
-    def __init__(self):
-        self.sums, self.weights = defaultdict(float), defaultdict(float)
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = defaultdict(float)
+        self.weights: dict[str, float] = defaultdict(float)
 
     def add(self, name: str, value: float | None, weight: float) -> None:
         self.sums[name] += weight * (value or 0.0)
@@ -55,7 +57,7 @@ class Truth:
         return tips_found(read.pixels, read.confidence, self.pixels, self.visible, self.size)
 
 
-def score(rows: Rows, detector: KeypointDetector) -> dict:
+def score(rows: Rows, detector: KeypointDetector) -> dict[str, Any]:
     """-> {"rows": {name: {"kind", measures}}, "clips", "frames", "hands", "speed", "signatures"}, ready for JSON.
 
     Measures of a row, means over frames; None where there is nothing to measure:
@@ -71,7 +73,9 @@ def score(rows: Rows, detector: KeypointDetector) -> dict:
     rows.rendered(0)
     memory = peak_memory()                      # before the mapped training frames count as memory too
     rows.seconds.clear()
-    means, features, hands = defaultdict(Means), defaultdict(list), {"apart": 0, "countable": 0}
+    means: dict[str, Means] = defaultdict(Means)
+    features: dict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+    hands = {"apart": 0, "countable": 0}
     clips, signatures = rows.clips.clips, set()
     for k in progress(range(len(clips)), "clips"):
         truth = Truth(*rows.truth(k), detector)
@@ -86,6 +90,7 @@ def score(rows: Rows, detector: KeypointDetector) -> dict:
             for measure in VIDEO:
                 means[name].add(measure, video[measure], len(frames))
             features[name].append((read.features, truth.read.features))
+    table: dict[str, dict[str, Any]]
     table = {name: {"kind": kind} | dict.fromkeys(MEASURES) | means[name].all() | {"frechet": frechet(*map(np.concatenate, zip(*features[name])))}
              for name, kind in ROWS.items() if name in means}
     best = table["autoencoder"]["hand_ssim"]
@@ -96,7 +101,7 @@ def score(rows: Rows, detector: KeypointDetector) -> dict:
             "signatures": [*sorted(signatures), signature(detector.fingerprint)]}
 
 
-def _measures(read: Read, truth: Truth, asked: tuple[str, str], known: dict) -> Iterator[tuple[str, float | None, float]]:
+def _measures(read: Read, truth: Truth, asked: tuple[str, str], known: dict[str, Any]) -> Iterator[tuple[str, float | None, float]]:
     """(measure, value, how much it counts) of what the detector reads in one clip."""
     for measure, value in keypoint_errors(read.pixels, truth.pixels, truth.visible, truth.size).items():
         yield measure, value, len(read.pixels)
@@ -113,7 +118,7 @@ def peak_memory() -> float:
 
 
 def evaluate(model: Path, data: Path, split: str, detector: Path, steps: int | None = None, seed: int = 0, floors: bool = True,
-             clips: int | None = None) -> dict:
+             clips: int | None = None) -> dict[str, Any]:
     """``score`` of a saved renderer on a split of a data folder (see ``render.renderer.data``); ``clips``: on so many, spread over the split.
 
     Raises ``SignerError`` for a folder that is none, or names that nobody knows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,12 @@ RATIO, SHARE, DISTANCE = 1.486, 0.9, (0.85, 1.15)          # of the goals: times
 LOAD, BITS = (0.5, 0.98), 0.2
 
 
-def study_runs(folder: Path | str) -> dict[str, list[dict]]:
+def study_runs(folder: Path | str) -> dict[str, list[dict[str, Any]]]:
     """Every finished run: name of the system, or of SLP-MoE's variant -> what was measured, one for each seed, in their order.
 
     Raises ``SignerError`` if there are none.
     """
-    runs: dict[str, list[dict]] = {}
+    runs: dict[str, list[dict[str, Any]]] = {}
     for result in read_results(Path(folder)):
         if "bleu4" in result:
             runs.setdefault(result.get("variant", result["system"]), []).append(result)
@@ -31,7 +32,7 @@ def study_runs(folder: Path | str) -> dict[str, list[dict]]:
     return {name: sorted(found, key=lambda run: run.get("seed", 0)) for name, found in runs.items()}
 
 
-def study_systems(folder: Path | str, seed: int | None = None) -> dict[str, list[dict]]:
+def study_systems(folder: Path | str, seed: int | None = None) -> dict[str, list[dict[str, Any]]]:
     """The systems in the order of ``SYSTEMS``, of SLP-MoE the whole model, as ``slp_moe``: name -> its runs, one for each seed, or of one seed.
 
     "top1" of single signs and "share_of_ceiling" (BLEU-4 by the truth's) stand in every run that has them. What was trained with other seeds only is
@@ -49,7 +50,7 @@ def study_systems(folder: Path | str, seed: int | None = None) -> dict[str, list
     return systems
 
 
-def study_table(folder: Path | str, seed: int | None = None) -> dict:
+def study_table(folder: Path | str, seed: int | None = None) -> dict[str, Any]:
     """A table as ``metrics.table.pose_table`` makes it, of means over the seeds, or of one seed; see ``study_systems``.
 
     -> {"rows": {name: {"kind", "seeds", the measures, "top1" of single signs, "share_of_ceiling"}}, "ceiling", "count", "signatures"}
@@ -68,7 +69,7 @@ def ablations(folder: Path | str) -> dict[str, dict[str, list[float]]]:
     return {name: {measure: [run[measure] for run in found[name]] for measure in _measures(found[name])} for name in VARIANTS if name in found}
 
 
-def goals(folder: Path | str) -> list[dict]:
+def goals(folder: Path | str) -> list[dict[str, Any]]:
     """What was set beforehand and what came out: goal, wanted (in words), found (a number), reached. A goal whose runs are not there is left out."""
     table, raw = study_table(folder)["rows"], [r for r in read_results(Path(folder)) if r["system"] == "candidates"]
     ours = table.get("slp_moe")
@@ -124,11 +125,14 @@ VARIANT_TITLES = {  # the same of a variant of SLP-MoE
 }
 
 
-def _measures(runs: list[dict]) -> list[str]:
+def _measures(runs: list[dict[str, Any]]) -> list[str]:
     """The names of the numbers that every run has."""
-    number = lambda value: isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    def number(value: object) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
     return [name for name in runs[0] if name not in NOT_MEASURED and all(number(run.get(name)) for run in runs)]
 
 
-def _means(runs: list[dict]) -> dict:
+def _means(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {"kind": runs[0]["kind"], "seeds": len(runs)} | {name: float(np.mean([run[name] for run in runs])) for name in _measures(runs)}

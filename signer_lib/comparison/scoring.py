@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,14 @@ from signer_lib.metrics.poses import pose_scores
 from signer_lib.metrics.recognition import distances, normalised, scores
 from signer_lib.performances.folder import Produced
 from signer_lib.performances.trajectory import LEFT
+from signer_lib.performances.units import Span
 from signer_lib.pose import PoseSequence
 from signer_lib.prior.body import load_body
 from signer_lib.prior.database import Prior
 from signer_lib.prior.phonology import load_signs
 
 
-def score(produced: list[Produced], asked: Asked, judge: BackTranslation) -> dict:
+def score(produced: list[Produced], asked: Asked, judge: BackTranslation) -> dict[str, Any]:
     """All measures of a system, flat; ``signature`` tells how they were made."""
     truth = asked.truth
     poses = pose_scores(produced, [row.produced for row in truth])
@@ -34,15 +36,19 @@ def unit_errors(produced: list[Produced], asked: Asked) -> dict[str, float | Non
     rhythm_error  mean |log ratio| of their seconds.    size_error  the same of how far wrists and fingertips go in them, as ``losses.loss_way``.
     Over sentences that SLUL read right, None for a system that does not say which frames are whose.
     """
+    def length(spans: list[Span]) -> np.ndarray:
+        return np.log([span.stop - span.start for span in spans])
+
+    def far(poses: PoseSequence, spans: list[Span]) -> np.ndarray:
+        return np.log([np.linalg.norm(np.diff(poses.xyz[span.start:span.stop, ENDS], axis=0), axis=-1).sum(0) + STILL for span in spans])
+
     seconds, ways = [], []
     for one, row, sentence in zip(produced, asked.truth, asked.sentences):
         own, true = ([span for span in spans or [] if span.unit is not None] for spans in (one.spans, row.spans))
         if len(own) != len(true) or sentence.glosses != row.glosses:
             continue
-        length = lambda spans: np.log([span.stop - span.start for span in spans])
+
         seconds += np.abs(length(own) - length(true)).tolist()
-        far = lambda poses, spans: np.log([np.linalg.norm(np.diff(poses.xyz[span.start:span.stop, ENDS], axis=0), axis=-1).sum(0) + STILL
-                                           for span in spans])
         ways += np.abs(far(one.poses, own) - far(row.poses, true)).mean(1).tolist()
     return {"rhythm_error": float(np.mean(seconds)) if seconds else None, "size_error": float(np.mean(ways)) if ways else None}
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,18 +40,21 @@ SIZE = 256              # pixels a side of who has no size of his own
 SCORES = ("bleu4", "rouge", "wer", "bleu4_glosses", "count")
 PARTS = {"body": SIGNER70.groups["body"], "hands": slice(8, 50), "face": SIGNER70.groups["face"]}
 
+Seen = tuple[Tensor, Tensor, Tensor]            # states, contexts and frames of the glosses, as ``Signing.meaning``
+
 
 class Studio:
     """The studio's signers, as ``render.backends`` have it; it needs VTK, which draws them."""
 
     name = "studio"
 
-    def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None) -> dict:
+    def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None) -> dict[str, Any]:
         if steps is not None:
             raise SignerError("the studio takes no steps: leave them out, or ask for the diffusion renderer")
         return {"renderer": self.name, "style": style or "studio", "signer": signer or "default"}
 
-    def frames(self, poses: PoseSequence, size: int, *_, style: str | None = None, signer: str | None = None, **__) -> Iterator[np.ndarray]:
+    def frames(self, poses: PoseSequence, size: int, *_: object, style: str | None = None, signer: str | None = None,
+               **__: object) -> Iterator[np.ndarray]:
         """T pictures (size, size, 3) uint8."""
         who = signer or "default"
         return (frame.picture for frame in studio_frames(poses, who, style or "studio", size, open_camera(who, size)))
@@ -77,18 +80,19 @@ class Screen:
         if self.reader.net.frames.axes != 2:
             raise SignerError(f"{judge} reads poses with z, which no frame shows: train one with  stable-signer train back-translation --size seen")
         self.renderer = Studio() if str(renderer) == Studio.name else backend(renderer)
-        self.choice = {name: value for name, value in (("style", style), ("signer", signer), ("steps", steps)) if value is not None}
+        given: dict[str, Any] = {"style": style, "signer": signer, "steps": steps}
+        self.choice = {name: value for name, value in given.items() if value is not None}
         self.told = self.renderer.settle(**self.choice) | {"seed": seed, "every": every}
         own = self.renderer.pipeline.config.size if isinstance(self.renderer, Diffusion) else SIZE
         self.size, self.every, self.seed, self.work = size or own, every, seed, Path(work) if work else None
         self.told |= {"size": self.size, "weights": _weights(self.renderer.folder) if isinstance(self.renderer, Diffusion) else None}
 
-    def show(self, produced: Produced, meaning: tuple[Tensor, Tensor, Tensor] | None = None) -> np.ndarray:
+    def show(self, produced: Produced, meaning: Seen | None = None) -> np.ndarray:
         """T poses -> frames (T, S, S, 3) uint8. ``meaning``: SLUL's states, contexts and frames of the glosses, as ``Signing.meaning``."""
         poses, every = produced.poses, self.every
         if every > 1:
             poses = replace(poses, xyz=poses.xyz[::every], confidence=poses.confidence[::every], fps=poses.fps / every)
-            meaning = meaning and (*meaning[:2], (meaning[2] + every - 1) // every)
+            meaning = meaning and (meaning[0], meaning[1], (meaning[2] + every - 1) // every)
         path = self.work and self.work / f"{self._name(poses, meaning)}.mp4"
         if path and path.is_file():
             frames = np.stack(read_video(path))
@@ -120,7 +124,7 @@ class Screen:
         own, true = path[path[:, 1] % self.every == 0].T
         return hand_ssim(ssim_maps(frames[own], true_frames[true]), hand_boxes(truth.xyz[true], true_frames.shape[1]))
 
-    def _name(self, poses: PoseSequence, meaning: tuple[Tensor, Tensor, Tensor] | None) -> str:
+    def _name(self, poses: PoseSequence, meaning: Seen | None) -> str:
         content = hashlib.sha256(json.dumps(self.told, sort_keys=True).encode() + poses.xyz.tobytes())
         for value in meaning or ():
             content.update(value.detach().cpu().numpy().tobytes())
@@ -138,14 +142,14 @@ def _weights(folder: Path) -> str:
 def errors(found: PoseSequence, truth: PoseSequence) -> dict[str, float | None]:
     """How far x and y of what was found are from the truth, shoulder widths, the mean over joints that were; and which share was."""
     away = np.linalg.norm(found.xyz[..., :2] - truth.xyz[..., :2], axis=-1)
-    told = {}
+    told: dict[str, float | None] = {}
     for name, part in PARTS.items():
         here = np.isfinite(away[:, part])
         told |= {f"{name}_error": float(away[:, part][here].mean()) if here.any() else None, f"{name}_found": float(here.mean())}
     return told
 
 
-def prove(screens: list[Screen], rows: list[Performed]) -> list[dict]:
+def prove(screens: list[Screen], rows: list[Performed]) -> list[dict[str, Any]]:
     """Lines of the table: ``read`` "poses" (no frames) or "frames", ``against`` "own" or "wrong" sentence, the next one's; ``SCORES``.
 
     Of frames also ``shown`` (who showed them, and how), ``errors`` and, against the wrong one, hand_ssim of its frames: the floor of that measure.
@@ -157,7 +161,7 @@ def prove(screens: list[Screen], rows: list[Performed]) -> list[dict]:
     texts, units = [row.text for row in rows], [[unit.name for unit in row.units] for row in rows]
     wrong = [*range(1, len(rows)), 0]
 
-    def lines(poses: list[PoseSequence], told: dict) -> Iterator[dict]:
+    def lines(poses: list[PoseSequence], told: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for against, at in (("own", range(len(rows))), ("wrong", wrong)):
             scores = reader.scores([one.xyz for one in poses], [texts[k] for k in at], [units[k] for k in at])
             yield told | {"against": against} | {name: scores[name] for name in SCORES}

@@ -10,20 +10,22 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
+from typing import Any
 
-from sacrebleu.metrics import BLEU
-from sacrebleu.significance import PairedTest
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.significance import PairedTest, Result
 
 from signer_lib.comparison.systems import Asked, produce
 from signer_lib.errors import SignerError, run
-from signer_lib.metrics.back_translation import BackTranslation, normal_text
+from signer_lib.metrics.back_translation import BackTranslation
+from signer_lib.metrics.pieces import normal_text
 from signer_lib.results import write_result
 
 AGAINST = "stitching_raw", "stitching", "spoken_to_signed", "ground_truth"
 SAMPLES = 1000
 
 
-def differences(readings: dict[str, list[str]], texts: list[str], against: tuple[str, ...] = AGAINST, samples: int = SAMPLES) -> list[dict]:
+def differences(readings: dict[str, list[str]], texts: list[str], against: tuple[str, ...] = AGAINST, samples: int = SAMPLES) -> list[dict[str, Any]]:
     """Texts read back from each system -> for every other system and every one of ``against``: both BLEU-4, their difference and its p.
 
     p is how often ``samples`` draws of the sentences, with replacement, give a difference at least as far from the one that was found
@@ -36,7 +38,8 @@ def differences(readings: dict[str, list[str]], texts: list[str], against: tuple
                 continue
             bleu = BLEU(tokenize="none", force=True)
             _, scores = PairedTest([(other, readings[other]), (name, readings[name])], {"BLEU": bleu}, [texts], "bs", samples)()
-            theirs, ours = scores["BLEU"]
+            theirs, ours = (one for one in scores["BLEU"] if isinstance(one, Result))
+            assert ours.p_value is not None and ours.ci is not None and theirs.ci is not None       # a paired bootstrap gives them
             found.append({"system": name, "against": other, "bleu4": ours.score, "theirs": theirs.score, "difference": ours.score - theirs.score,
                           "p": float(ours.p_value) if ours.score != theirs.score else 1.0, "ci": float(ours.ci), "their_ci": float(theirs.ci)})
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from signer_lib.comparison.chains import Made
 from signer_lib.comparison.scoring import unit_errors
 from signer_lib.comparison.systems import Asked, spread
 from signer_lib.language.slul import GlossSentence
-from signer_lib.metrics.back_translation import BackTranslation, normal_text, reading_scores
+from signer_lib.metrics.back_translation import BackTranslation, reading_scores
+from signer_lib.metrics.pieces import normal_text
 from signer_lib.metrics.poses import alignment, pose_scores
 from signer_lib.metrics.text import text_scores
 from signer_lib.metrics.video import video_scores
@@ -39,7 +40,7 @@ class StageScores:
         self.texts, self.units = [normal_text(row.text) for row in asked.truth], [[unit.name for unit in row.units] for row in asked.truth]
         self.filmed = spread(video, len(self.truth)) if screen else []
 
-    def row(self, made: list[Made], studio: bool = False, filmed: bool = True) -> tuple[dict, dict[str, list[str]]]:
+    def row(self, made: list[Made], studio: bool = False, filmed: bool = True) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """-> what was measured, and the texts that were read: "poses" (n,), "frames" (video,)
 
         studio  its frames are looked at, not the renderer's.    filmed  False: frames are not looked at at all.
@@ -51,16 +52,20 @@ class StageScores:
         glosses = text_scores([" ".join(one.sentence.glosses) for one in made], [" ".join(row.glosses) for row in rows])
         found = {name: words[name] for name in OF_READING} | {name: poses[name] for name in OF_POSES}
         found |= {"rhythm_error": unit_errors([one.produced for one in made], self.asked)["rhythm_error"], "gloss_wer": glosses["wer"]}
-        seen, seen_texts = self._seen(made, self.studio if studio else self.screen) if filmed and self.filmed else (dict.fromkeys(SEEN), [])
+        screen = self.studio if studio else self.screen
+        seen: dict[str, Any] = dict.fromkeys(SEEN)
+        seen_texts: list[str] = []
+        if filmed and self.filmed and screen is not None:
+            seen, seen_texts = self._seen(made, screen)
         return ({"count": len(made)} | found | {"video_count": len(seen_texts)} | seen,
                 {"poses": [reading.text for reading in read], "frames": seen_texts})
 
-    def _seen(self, made: list[Made], screen: Screen) -> tuple[dict, list[str]]:
+    def _seen(self, made: list[Made], screen: Screen) -> tuple[dict[str, Any], list[str]]:
         poses, alike = [], []
         for i in progress(self.filmed, "frames"):
             one, true = made[i], self.truth[i]
             frames = screen.show(one.produced, one.meaning)
-            reference = (self.studio or self.screen).show(true.produced, true.meaning)
+            reference = (self.studio or self.screen or screen).show(true.produced, true.meaning)
             path = alignment(one.produced.poses, true.produced.poses)
             own, other = path[path[:, 1] % screen.every == 0].T                 # a frame that stands for others counts once
             alike.append(video_scores(frames[own], reference[other], true.produced.poses.xyz[other]))

@@ -12,6 +12,7 @@ import argparse
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 from signer_lib.baselines import regression_training
 from signer_lib.checkpoint import load_json
@@ -79,7 +80,7 @@ class Study:
             found = {name: self.signs.known(signs) for name, signs in candidates(self.asked).items()}
             write_result(self.out / "candidates.json", {"system": "candidates", "recognition": found}, f"{self.command} --systems candidates")
 
-    def _measure(self, file: str, name: str, model: Path | None, told: dict) -> None:
+    def _measure(self, file: str, name: str, model: Path | None, told: dict[str, Any]) -> None:
         if (self.out / f"{file}.json").is_file():
             return
         start = time.monotonic()
@@ -96,7 +97,7 @@ class Study:
               f"jerk {result['wrist_jerk']:.0f}", flush=True)
 
 
-def gates(model: SLPMoE, asked: Asked) -> dict:
+def gates(model: SLPMoE, asked: Asked) -> dict[str, Any]:
     """Whether the gate works, and what each expert is for; see ``experts.roles``."""
     choices = [model.choose(sentence, asked.prior) for sentence in asked.sentences]
     tempo, size = model.log_tempo.exp().tolist(), model.log_size.exp().tolist()

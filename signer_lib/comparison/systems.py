@@ -52,7 +52,8 @@ class Asked:
 
 def spread(count: int, total: int) -> list[int]:
     """``count`` places, or all, evenly from the first to the last of ``total``."""
-    return np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
+    result: list[int] = np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
+    return result
 
 
 System = Callable[[Asked, Path | None], list[Produced]]
@@ -63,8 +64,8 @@ SYSTEMS: dict[str, tuple[str, System]] = {
     "stitching_raw": ("system", lambda asked, _: stitching_raw(asked.sentences, asked.prior)),
     "stitching": ("system", lambda asked, _: stitching(asked.sentences, asked.prior)),
     "spoken_to_signed": ("system", lambda asked, _: spoken_to_signed(asked.sentences, asked.prior)),
-    "regression": ("system", lambda asked, model: Regression.from_pretrained(model)(asked.sentences, asked.prior)),
-    "slp_moe": ("system", lambda asked, model: SLPMoE.from_pretrained(model).sign(asked.sentences, asked.prior)),
+    "regression": ("system", lambda asked, model: Regression.from_pretrained(model or "")(asked.sentences, asked.prior)),
+    "slp_moe": ("system", lambda asked, model: SLPMoE.from_pretrained(model or "").sign(asked.sentences, asked.prior)),
     "ground_truth": ("ceiling", lambda asked, _: [row.produced for row in asked.truth]),
 }
 TRAINED = ("regression", "slp_moe")

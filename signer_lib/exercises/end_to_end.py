@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -144,7 +144,10 @@ def readings(seed: int, count: int) -> tuple[list[str], list[str], list[str]]:
     """Made up for the exercise: what two systems are read as, and the truth, eight words a sentence; the first loses a tenth, the second three."""
     rng = np.random.default_rng(seed)
     truth = [[f"w{k}" for k in rng.integers(0, 30, 8)] for _ in range(count)]
-    lost = lambda share: [" ".join(word if rng.random() > share else "?" for word in words) for words in truth]
+
+    def lost(share: float) -> list[str]:
+        return [" ".join(word if rng.random() > share else "?" for word in words) for words in truth]
+
     return lost(0.1), lost(0.3), [" ".join(words) for words in truth]
 
 
@@ -155,7 +158,10 @@ def _library_interval(ours: list[str], theirs: list[str], truth: list[str], draw
 
 def ratios(ours: list[str], theirs: list[str], truth: list[str], draws: np.ndarray, bleu: Bleu, others: np.ndarray | None = None) -> np.ndarray:
     """(draws,) ratios; ``others``: other draws for the second system."""
-    pick = lambda texts, rows: [texts[k] for k in rows]
+
+    def pick(texts: Sequence[str], rows: Iterable[int]) -> list[str]:
+        return [texts[k] for k in rows]
+
     others = draws if others is None else others
     return np.array([bleu(pick(ours, a), pick(truth, a)) / bleu(pick(theirs, b), pick(truth, b)) for a, b in zip(draws, others)])
 
@@ -302,7 +308,10 @@ def _alpha(units: Units, points: int, distance: str = "ordinal", singles: bool =
                     observed[a - 1, b - 1] += 1 / (len(unit) - 1) if by_pairs else 1
     values = np.arange(points, dtype=float)
     place = np.cumsum(given) - (given / 2 if halved else 0)
-    squared = lambda x: (x[:, None] - x) ** 2
+
+    def squared(x: np.ndarray) -> np.ndarray:
+        return (x[:, None] - x) ** 2
+
     apart = {"ordinal": squared(place), "interval": squared(values), "nominal": np.sign(squared(values))}[distance]
     n = given.sum()
     expected = (given[:, None] * given * apart).sum()

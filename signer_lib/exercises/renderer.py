@@ -118,7 +118,10 @@ check_answers = Exercise(
 # --- 4.3: DDIM --------------------------------------------------------------------------------------------------------------------
 def _steps() -> dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]:
     shares = scheduler().alphas_cumprod
-    at = lambda seed, here, earlier: (_numbers(2, 6, seed=seed), _numbers(2, 6, seed=seed + 1), here, earlier)
+
+    def at(seed: int, here: Tensor, earlier: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return _numbers(2, 6, seed=seed), _numbers(2, 6, seed=seed + 1), here, earlier
+
     return {"from 999 to 799": at(0, shares[999], shares[799]), "from 599 to 399": at(2, shares[599], shares[399]),
             "from 199 to the end": at(4, shares[199], torch.tensor(1.0))}
 
@@ -168,7 +171,9 @@ def away(a: Tensor, b: Tensor, size: int, middle: float = 0.5, upwards: bool = T
 
 
 def _limbs() -> dict[str, tuple[Tensor, Tensor, int]]:
-    point = lambda x, y: torch.tensor([x, y])
+    def point(x: float, y: float) -> Tensor:
+        return torch.tensor([x, y])
+
     return {"an upper arm": (point(-0.5, 0.0), point(-0.7, -0.55), 32), "a level one": (point(-0.2, 0.3), point(0.8, 0.3), 20),
             "an upright one": (point(0.4, 0.9), point(0.4, -0.6), 24)}
 
@@ -319,7 +324,10 @@ def _steered(name: str) -> Network:
 
 def _lessons() -> dict[str, tuple[Network, Network, Tensor, Tensor, Tensor, Tensor]]:
     shares = scheduler().alphas_cumprod
-    at = lambda seed, *two: (_steered("teacher"), _steered("student"), _numbers(5, seed=seed).sign(), _numbers(5, seed=seed + 1), *two)
+
+    def at(seed: int, t: Tensor, s: Tensor) -> tuple[Network, Network, Tensor, Tensor, Tensor, Tensor]:
+        return _steered("teacher"), _steered("student"), _numbers(5, seed=seed).sign(), _numbers(5, seed=seed + 1), t, s
+
     return {"from 999 to 949": at(0, shares[999], shares[949]), "from 499 to 449": at(2, shares[499], shares[449]),
             "from 49 to the end": at(4, shares[49], torch.tensor(1.0))}
 

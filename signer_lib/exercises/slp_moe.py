@@ -265,7 +265,9 @@ def _along(x: np.ndarray, y: np.ndarray, cost: np.ndarray) -> float:
 
 
 def _of_library(x: np.ndarray, y: np.ndarray) -> float:
-    whole = lambda xyz: PoseSequence(np.concatenate([xyz, np.full((len(xyz), len(SIGNER70) - 50, 3), np.nan, np.float32)], 1), 25.0)
+    def whole(xyz: np.ndarray) -> PoseSequence:
+        return PoseSequence(np.concatenate([xyz, np.full((len(xyz), len(SIGNER70) - 50, 3), np.nan, np.float32)], 1), 25.0)
+
     return dtw_mje(whole(x), whole(y))
 
 

@@ -128,7 +128,7 @@ def with_gradients(function: Callable[..., Any], masked_logits: Tensor, logits: 
     a, b = masked_logits.clone().requires_grad_(), logits.clone().requires_grad_()
     value = function(a, b, labels)
     if isinstance(value, Tensor) and value.requires_grad:
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
     gradient = {"gradient of the masked reading": a.grad, "gradient of the whole reading": b.grad}
     return {"the loss": value} | {name: torch.zeros_like(logits) if one is None else one for name, one in gradient.items()}
 

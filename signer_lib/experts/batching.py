@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from signer_lib.experts.layout import Plan
 from signer_lib.experts.model import flags_of, places
 from signer_lib.experts.offers import Offered, Offers
-from signer_lib.experts.timeline import boundaries_of, course, left_course
+from signer_lib.experts.timeline import Course, boundaries_of, course, left_course
 from signer_lib.experts.transitions import Ways
 from signer_lib.language.slul import SLUL, GlossSentence
 from signer_lib.performances.folder import Performed
@@ -32,7 +33,7 @@ class Example:
     seconds: Tensor
     ways: Tensor
     holds: Tensor
-    courses: tuple
+    courses: tuple[Course, Course]
     xyz: Tensor
 
 
@@ -68,7 +69,10 @@ def example(p: Performed, sentence: GlossSentence, offers: Offers) -> Example:
     frames, boundaries, still = boundaries_of(p.spans, len(p.units))
     own, spans = course(frames, boundaries, still)
     left = left_course(own, spans, [offers[unit.name].left for unit in p.units], FPS, WAITING)
-    numbers = lambda values: torch.tensor(values, dtype=torch.float32) / FPS
+
+    def numbers(values: list[int]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32) / FPS
+
     return Example([unit.name for unit in p.units], p.clips, sentence.states[[unit.gloss for unit in p.units]],
                    sentence.context.expand(len(p.units), -1), places(p.units), flags_of(p.units, topic_of(p.text, p.glosses)), numbers(frames),
                    numbers([b.frames for b in boundaries]), numbers([b.hold for b in boundaries]), (own, left), torch.from_numpy(p.poses.xyz))
@@ -80,26 +84,43 @@ def collate(examples: list[Example], offers: Offers) -> Batch:
     offered = offers.batch(names)
     mask = offered.mask.clone()
     for row, (name, clip) in enumerate(zip(names, (clip for e in examples for clip in e.clips))):
-        own = [k for k, c in enumerate(offers[name].candidates) if c.variant == clip]
-        if own and len(offers[name].candidates) > len(own):
-            mask[row, own] = False
+        same = [k for k, c in enumerate(offers[name].candidates) if c.variant == clip]
+        if same and len(offers[name].candidates) > len(same):
+            mask[row, same] = False
     counts = [len(e.names) for e in examples]
-    rest, before, after, courses, first = sum(counts), [], [], [], 0
+    rest, first = sum(counts), 0
+    before: list[int] = []
+    after: list[int] = []
+    courses: list[tuple[Course, Course]] = []
     for e, n in zip(examples, counts):
         before += [rest, *range(first, first + n)]
         after += [*range(first, first + n), rest]
-        courses.append(tuple(_shifted(side, first) for side in e.courses))
+        own, left = e.courses
+        courses.append((_shifted(own, first), _shifted(left, first)))
         first += n
-    cat = lambda field: torch.cat([getattr(e, field) for e in examples])
+
+    def cat(field: str) -> Tensor:
+        return torch.cat([getattr(e, field) for e in examples])
+
     return Batch(Offered(offered.direction, offered.length, offered.phi, mask), cat("states"), cat("context"), cat("place"),
                  Ways(torch.tensor(before), torch.tensor(after), cat("flags")), cat("seconds"), cat("ways"), cat("holds"),
                  Plan.of(courses, [n + 1 for n in counts]), cat("xyz"))
 
 
+class BatchSettings(Protocol):
+    """What ``Batches`` reads of a training's settings."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def candidates_dropped(self) -> float: ...
+
+
 class Batches:
     """All steps of a training: ``len(batches)`` in an epoch, ``batches.batch(step)`` the Batch of any step."""
 
-    def __init__(self, examples: list[Example], offers: Offers, config, seed: int):
+    def __init__(self, examples: list[Example], offers: Offers, config: BatchSettings, seed: int):
         self.examples, self.offers, self.config, self.seed = examples, offers, config, seed
         self.most = max(len(offers[name].phi) for e in examples for name in e.names)
 
@@ -122,9 +143,12 @@ class Batches:
                        "frames": sum(len(e.xyz) for e in examples)}
 
 
-def _shifted(side, first: int):
+def _shifted(side: Course, first: int) -> Course:
     """A course whose units are counted from ``first`` on."""
-    move = lambda values: np.where(values >= 0, values + first, values)
+
+    def move(values: np.ndarray) -> np.ndarray:
+        return np.where(values >= 0, values + first, values)
+
     return type(side)(move(side.unit), side.at, move(side.before), move(side.after), side.part, side.time, side.boundary)
 
 

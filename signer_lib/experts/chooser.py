@@ -18,7 +18,10 @@ def candidate_features(poses: PoseSequence, recorded: bool, apart: float) -> np.
     apart  how far it is from the gloss's other candidates, see ``offers``.
     """
     right, left = poses.joint("r_wrist"), poses.joint("l_wrist")
-    path = lambda wrist: float(np.linalg.norm(np.diff(wrist, axis=0), axis=-1).sum())
+
+    def path(wrist: np.ndarray) -> float:
+        return float(np.linalg.norm(np.diff(wrist, axis=0), axis=-1).sum())
+
     shaking = jerk(right[:, None], poses.fps)
     return np.array([np.log(poses.duration), path(right), path(left), path(right) / poses.duration, right[:, 1].mean(), left[:, 1].mean(),
                      np.linalg.norm(right - right.mean(0), axis=-1).max(), np.log1p(np.nan_to_num(shaking)), float(recorded), apart], np.float32)

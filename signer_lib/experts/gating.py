@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,8 @@ class Query(nn.Module):
 
     def forward(self, states: Tensor, context: Tensor, place: Tensor) -> Tensor:
         """states (N, d), context (N, d), place (N, 3): is it a letter, the first, the last of its word -> q (N, d_q)"""
-        return self.project(torch.cat([self.norm(torch.cat([states, context], -1)), place], -1))
+        result: Tensor = self.project(torch.cat([self.norm(torch.cat([states, context], -1)), place], -1))
+        return result
 
 
 class GateTerms(NamedTuple):
@@ -51,10 +53,11 @@ class Gate(nn.Module):
         return gate(0 * logits if self.uniform else logits, self.temperature, 0 if self.uniform else self.top_k)
 
 
-def load_balance(w: Tensor, count: int | None = None, everyone=lambda x: x) -> Tensor:
+def load_balance(w: Tensor, count: int | None = None, everyone: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
     """K * sum_k mean_i(w_ik)^2 [ours]: 1 when every expert carries the same load, K when one carries all. w (N, K)
 
     Of a part of a batch its share, with the gradient of its own rows: ``count`` rows has the whole, ``everyone`` sums a tensor over the parts.
     """
     load, count = w.sum(0), count or len(w)
-    return w.shape[-1] * (everyone(load.detach()) * (2 * load - load.detach())).sum() / count ** 2
+    result: Tensor = w.shape[-1] * (everyone(load.detach()) * (2 * load - load.detach())).sum() / count ** 2
+    return result

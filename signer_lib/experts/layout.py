@@ -26,9 +26,12 @@ class Plan:
     def of(cls, courses: list[tuple[Course, Course]], boundaries: list[int]) -> Plan:
         """``boundaries``: how many each sentence has, as they are counted through all of them."""
         first = np.concatenate([[0], np.cumsum(boundaries)[:-1]])
-        join = lambda side: Course(**{field.name: np.concatenate([
-            np.where(pair[side].boundary >= 0, pair[side].boundary + at, -1) if field.name == "boundary" else getattr(pair[side], field.name)
-            for pair, at in zip(courses, first)]) for field in fields(Course)})
+
+        def join(side: int) -> Course:
+            return Course(**{field.name: np.concatenate([
+                np.where(pair[side].boundary >= 0, pair[side].boundary + at, -1) if field.name == "boundary" else getattr(pair[side], field.name)
+                for pair, at in zip(courses, first)]) for field in fields(Course)})
+
         return cls(join(0), join(1), np.repeat(np.arange(len(courses)), [len(own.unit) for own, _ in courses]))
 
     @property
@@ -46,8 +49,13 @@ def lay_out(direction: Tensor, length: Tensor, bend: Tensor, plan: Plan) -> tupl
     """
     frames, lengths = gather(plan.own, direction, length)
     rows = torch.from_numpy(np.flatnonzero(plan.own.boundary >= 0))
-    at = lambda values: torch.from_numpy(values)[rows]
-    unit = lambda values: torch.where(at(values) == REST, direction.shape[0] - 1, at(values))
+
+    def at(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values)[rows]
+
+    def unit(values: np.ndarray) -> Tensor:
+        return torch.where(at(values) == REST, direction.shape[0] - 1, at(values))
+
     before, after, part = unit(plan.own.before), unit(plan.own.after), at(plan.own.part)
     start, end = direction[:, -1].index_select(0, before), direction[:, 0].index_select(0, after)
     way = bent(turn(start, end, part), bend.index_select(0, at(plan.own.boundary)), at(plan.own.time))

@@ -6,6 +6,8 @@ Every term is a sum over what it sees, divided by ``count`` where one is given: 
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from signer_lib.pose import SIGNER70
@@ -41,7 +43,10 @@ def loss_vel(P: Tensor, target: Tensor, mask: Tensor | None = None, count: float
 
 def loss_hand(P: Tensor, target: Tensor, mask: Tensor | None = None, count: float | None = None) -> Tensor:
     """L_hand: mean error of the hands' joints relative to their wrists. [paper: the term] P, target (..., T, J, 3) -> ()"""
-    local = lambda x, hand: x[..., hand, :] - x[..., hand.start:hand.start + 1, :]
+
+    def local(x: Tensor, hand: slice) -> Tensor:
+        return x[..., hand, :] - x[..., hand.start:hand.start + 1, :]
+
     apart = sum((local(P, hand) - local(target, hand)).norm(dim=-1).mean(-1) for hand in (LEFT, RIGHT)) / 2
     return masked_mean(apart, mask, count)
 
@@ -53,8 +58,14 @@ def loss_way(P: Tensor, target: Tensor, unit: Tensor, units: int, count: float |
     unit (B, T): which of all ``units`` a frame is in, negative for none.
     """
     inside = (unit[:, 1:] == unit[:, :-1]) & (unit[:, 1:] >= 0)
-    steps = lambda x: x[:, :, ENDS].diff(dim=1).norm(dim=-1)[inside]
-    ways = lambda x: x.new_zeros(units, len(ENDS)).index_add(0, unit[:, 1:][inside], steps(x)) + STILL
+
+    def steps(x: Tensor) -> Tensor:
+        result: Tensor = x[:, :, ENDS].diff(dim=1).norm(dim=-1)[inside]
+        return result
+
+    def ways(x: Tensor) -> Tensor:
+        return x.new_zeros(units, len(ENDS)).index_add(0, unit[:, 1:][inside], steps(x)) + STILL
+
     apart = (ways(P).log() - ways(target).log()).abs().mean(-1)
     return apart.mean() if count is None else apart.sum() / count
 
@@ -66,4 +77,5 @@ def loss_duration(seconds: Tensor, target: Tensor, count: float | None = None) -
 
 def objective(terms: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:
     """Eq. 9: L_pose = sum of the weighted terms, as ``total`` beside the terms themselves."""
-    return terms | {"total": sum(weights[name] * value for name, value in terms.items())}
+    total: Any = sum(weights[name] * value for name, value in terms.items())
+    return terms | {"total": total}

@@ -91,7 +91,7 @@ class MoEConfig:
     weight_duration: float
     weight_balance: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {"gate": ("learned", "uniform"), "chooser": ("pcn", "first"), "choice": ("soft", "hard"), "space": ("directions", "positions")}
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
@@ -133,6 +133,11 @@ class SLPMoE(nn.Module):
 
     Each expert has a manner of its own [ours]: a tempo and a size that do not depend on the query, so only the gate can bring them in.
     """
+
+    phi_mean: Tensor
+    phi_std: Tensor
+    rest_direction: Tensor
+    rest_length: Tensor
 
     def __init__(self, d_state: int, config: MoEConfig):
         super().__init__()

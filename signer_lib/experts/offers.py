@@ -86,7 +86,10 @@ class Offers:
     def batch(self, glosses: list[str]) -> Offered:
         """The offers of a list of glosses, padded with copies of the first candidate."""
         phi, mask = self.features(glosses)
-        take = lambda name: torch.stack([getattr(self[gloss], name)[row] for gloss, row in zip(glosses, _rows(mask))])
+
+        def take(name: str) -> Tensor:
+            return torch.stack([getattr(self[gloss], name)[row] for gloss, row in zip(glosses, _rows(mask))])
+
         return Offered(take("direction"), take("length"), phi, mask)
 
 
@@ -114,6 +117,9 @@ def warp(path: Trajectory, at: np.ndarray) -> Trajectory:
     """The path read at the times ``at`` (F,), in frames."""
     low = np.minimum(at.astype(int), len(path) - 2)
     part = torch.from_numpy(at - low).float()[:, None]
-    mix = lambda x, p: x[low] * (1 - p) + x[low + 1] * p
+
+    def mix(x: Tensor, p: Tensor) -> Tensor:
+        return x[low] * (1 - p) + x[low + 1] * p
+
     return Trajectory(make_unit(mix(path.direction, part[..., None])), mix(path.length, part))
 

@@ -33,7 +33,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, c), mask (B, T, 1)"""
         y = self.over_time((self.norm(x) * mask).transpose(1, 2)).transpose(1, 2)
-        return x + self.out(nn.functional.gelu(y)) * mask
+        result: Tensor = x + self.out(nn.functional.gelu(y)) * mask
+        return result
 
 
 class Refiner(nn.Module):
@@ -67,7 +68,10 @@ def steady(direction: Tensor, mask: Tensor, on_way: Tensor, fps: float, cutoff: 
     arms = torch.tensor([3 * joint + axis for joint in ARMS for axis in range(3)])
     share = averaged(on_way[..., None].to(flat.dtype), mask, torch.from_numpy(gaussian(13, EDGE)).to(flat.dtype))
     smooth = averaged(flat, mask, response(fps, CUTOFF))
-    at = lambda hertz: averaged(flat[..., arms], mask, response(fps, hertz))
+
+    def at(hertz: float) -> Tensor:
+        return averaged(flat[..., arms], mask, response(fps, hertz))
+
     steadier = share * at(cutoff) + (1 - share) * at(ARMS_CUTOFF)
     return make_unit(smooth.index_copy(-1, arms, steadier).view_as(direction))
 
@@ -75,7 +79,11 @@ def steady(direction: Tensor, mask: Tensor, on_way: Tensor, fps: float, cutoff: 
 def averaged(x: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
     """Each frame of x (B, T, c) as the mean, with ``weights`` (2n + 1,), of those around it that mask (B, T) has."""
     T, n = x.shape[1], len(weights) // 2
-    over_time = lambda rows: sum(w * rows[:, k:k + T] for k, w in enumerate(weights.tolist()))           # far quicker than a convolution
+
+    def over_time(rows: Tensor) -> Tensor:
+        result: Tensor = sum(w * rows[:, k:k + T] for k, w in enumerate(weights.tolist()))           # far quicker than a convolution
+        return result
+
     there = mask[..., None].to(x.dtype)
     padded = nn.functional.pad(torch.cat([x * there, there], -1), (0, 0, n, n))
     found = over_time(padded)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import entr, rel_entr
@@ -71,7 +72,7 @@ def chosen(choice: Choice) -> list[Candidate]:
     return [offered[k] for offered, k in zip(choice.candidates, best)]
 
 
-def gate_work(choices: Sequence[Choice], seed: int = 0) -> dict:
+def gate_work(choices: Sequence[Choice], seed: int = 0) -> dict[str, Any]:
     """Whether the gate does work, ready for JSON: load (K,), load_entropy, units, and for each name of ``labels_of`` its information.
 
     bits  ``mutual_information``.   by_chance, chance_95  mean and 95 % point of its control.
@@ -87,7 +88,7 @@ def gate_work(choices: Sequence[Choice], seed: int = 0) -> dict:
     return {"units": len(weights), "load": weights.mean(0).tolist(), "load_entropy": load_entropy(weights), "information": told}
 
 
-def roles(choices: Sequence[Choice], tempo: Sequence[float] | None = None, size: Sequence[float] | None = None) -> list[dict]:
+def roles(choices: Sequence[Choice], tempo: Sequence[float] | None = None, size: Sequence[float] | None = None) -> list[dict[str, Any]]:
     """What each expert is used for, ready for JSON: expert (from 1), load, seconds (of its units, by weight), lift, favours.
 
     lift      name of ``labels_of`` -> label -> its mean weight among the label's units, by its load; labels of fewer than ``FEWEST`` units
@@ -105,9 +106,9 @@ def roles(choices: Sequence[Choice], tempo: Sequence[float] | None = None, size:
     load, table = weights.mean(0), []
     for k in range(weights.shape[1]):
         lift = {name: {label: float(mean[k] / load[k]) if load[k] else 0.0 for label, mean in means.items()} for name, means in groups.items()}
-        best = [[name, *max(found.items(), key=lambda item: item[1])] for name, found in lift.items()]
+        best = [(name, *max(found.items(), key=lambda item: item[1])) for name, found in lift.items()]
         row = {"expert": k + 1, "load": float(load[k]), "seconds": float(weights[:, k] @ seconds / max(weights[:, k].sum(), 1e-12)), "lift": lift,
-               "favours": sorted((one for one in best if one[2] > 1), key=lambda one: -one[2])}
+               "favours": [list(one) for one in sorted((one for one in best if one[2] > 1), key=lambda one: -one[2])]}
         own = {name: float(values[k]) for name, values in (("tempo", tempo), ("size", size)) if values is not None}
         table.append(row | own)
     return table
@@ -144,7 +145,8 @@ def _sign_type(offered: Sequence[Candidate]) -> str:
         if "parts" in candidate.phonology:
             return "compound"
         if "type" in candidate.phonology:
-            return candidate.phonology["type"]
+            result: str = candidate.phonology["type"]
+            return result
     return UNKNOWN
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from signer_lib.performances.units import Span
 from signer_lib.pose.motion import minimum_jerk
 
+Column = tuple[int, float, int, int, float, float, int]         # a frame of a ``Course``
 REST = -1                           # in place of a unit: the signer's rest
 
 
@@ -46,14 +47,16 @@ class Course:
 
 def course(frames: list[int], boundaries: list[Boundary], still: int, first: int = 0) -> tuple[Course, list[Span]]:
     """The course of one sentence of n units (``frames`` (n,), n + 1 boundaries), which are counted from ``first`` on, and its spans."""
-    columns: list[tuple] = []
+    columns: list[Column] = []
     spans: list[Span] = []
 
-    def add(rows: list[tuple], unit: int | None) -> None:
+    def add(rows: list[Column], unit: int | None) -> None:
         spans.append(Span(unit, len(columns), len(columns) + len(rows)))
         columns.extend(rows)
 
-    inside = lambda unit, share: (unit, share, REST, REST, 0.0, 0.0, -1)
+    def inside(unit: int, share: float) -> Column:
+        return (unit, share, REST, REST, 0.0, 0.0, -1)
+
     add([inside(REST, 0.0)] * still, None)
     for k, gap in enumerate(boundaries):
         before, after = (unit + first if unit != REST else REST for unit in (gap.before, gap.after))
@@ -88,8 +91,13 @@ def left_course(own: Course, spans: list[Span], left: list[bool], fps: float, wa
 
 def boundaries_of(spans: list[Span], units: int) -> tuple[list[int], list[Boundary], int]:
     """What a performed sentence's spans say, the reverse of ``course``: frames of each unit, the boundaries, the frames still at the start."""
-    size = lambda span: span.stop - span.start
-    frames, boundaries, waiting = [], [], []
+
+    def size(span: Span) -> int:
+        return span.stop - span.start
+
+    frames: list[int] = []
+    boundaries: list[Boundary] = []
+    waiting: list[int] = []
     for span in spans[1:-1]:
         if span.unit is None:
             waiting.append(size(span))
@@ -108,5 +116,8 @@ def gather(course: Course, direction: Tensor, length: Tensor) -> tuple[Tensor, T
     low = where.long().clamp(max=F - 2)
     part = (where - low)[:, None]
     row = torch.where(unit == REST, direction.shape[0] - 1, unit.clamp(min=0)) * F + low
-    read = lambda x, p: x.flatten(0, 1).index_select(0, row) * (1 - p) + x.flatten(0, 1).index_select(0, row + 1) * p   # fast backwards
+
+    def read(x: Tensor, p: Tensor) -> Tensor:
+        return x.flatten(0, 1).index_select(0, row) * (1 - p) + x.flatten(0, 1).index_select(0, row + 1) * p   # fast backwards
+
     return read(direction, part[..., None]), read(length, part)

@@ -10,9 +10,10 @@ import math
 import os
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
@@ -64,7 +65,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.config = model, model.config
 
-    def forward(self, batch: Batch, counts: dict[str, int], everyone=lambda x: x) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, counts: dict[str, int], everyone: Callable[[Tensor], Tensor] = lambda x: x) -> dict[str, Tensor]:
         """``counts``: units, boundaries and frames of the whole batch; ``everyone`` sums a tensor over the processes."""
         return self.terms(self.lay(batch), batch, counts, everyone)
 
@@ -78,13 +79,16 @@ class Objective(nn.Module):
         of = torch.from_numpy(batch.plan.sentence)
         sizes = torch.bincount(of)
         at = torch.arange(len(of)) - torch.cat([sizes.new_zeros(1), sizes.cumsum(0)[:-1]])[of]
-        spread = lambda x, empty=0: x.new_full((len(sizes), int(sizes.max()), *x.shape[1:]), empty).index_put((of, at), x)
+
+        def spread(x: Tensor, empty: float = 0) -> Tensor:
+            return x.new_full((len(sizes), int(sizes.max()), *x.shape[1:]), empty).index_put((of, at), x)
+
         mask = spread(torch.ones(len(of), dtype=torch.bool))
         refined = model.refine(spread(frames), spread(batch.plan.phase), mask)
         P = from_directions(refined, spread(lengths))
         return Laid(chosen, way, P, spread(batch.target), mask, spread(torch.from_numpy(batch.plan.own.unit), -1))
 
-    def terms(self, laid: Laid, batch: Batch, counts: dict[str, int], everyone=lambda x: x) -> dict[str, Tensor]:
+    def terms(self, laid: Laid, batch: Batch, counts: dict[str, int], everyone: Callable[[Tensor], Tensor] = lambda x: x) -> dict[str, Tensor]:
         """The terms of what is laid out; the rest as ``forward``."""
         chosen, way, mask, n = laid.chosen, laid.way, laid.mask, counts["frames"]
         P, target = laid.P[:, :, JOINTS], laid.target[:, :, JOINTS]
@@ -97,7 +101,7 @@ class Objective(nn.Module):
                 "balance": load_balance(chosen.gate.w, counts["units"], everyone)}
 
 
-class Training(Loop):
+class Training(Loop[SLPMoE]):
     """One training of SLP-MoE on a data folder: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     It is counted in steps: every ``log_steps`` dev is scored and the state written, one file in ``out``; whoever starts the same training
@@ -105,6 +109,8 @@ class Training(Loop):
     """
 
     title, best_at = "slp-moe", "best_step"
+    config: MoEConfig
+    batches: Batches
 
     def __init__(self, config: MoEConfig, data: Path, out: Path, seed: int, minutes: float | None = None, slul: Path | None = None):
         self.config, self.data, self.out, self.seed, self.minutes = config, Path(data), Path(out), seed, minutes
@@ -169,7 +175,7 @@ class Training(Loop):
         return dict(zip(whole, summed))
 
     @torch.inference_mode()
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, Any]:
         """The terms over dev, and the load of each expert."""
         self.objective.eval()
         sums: dict[str, float] = defaultdict(float)
@@ -189,7 +195,7 @@ class Training(Loop):
 
     def score(self, epoch: int) -> None:
         """The terms over dev; the smallest total is the best."""
-        scores = self._agree(self.evaluate() if self.accelerator.is_main_process else None)
+        scores = self._agree(self.evaluate() if self.accelerator.is_main_process else {})
         k = self.state["step"]
         self._write({"step": k, "epoch": round(k / len(self.batches), 3), **scores})
         if scores["dev_total"] < self.state["best"]:
@@ -214,7 +220,7 @@ def pose_weights(config: MoEConfig) -> dict[str, float]:
     return {name: getattr(config, f"weight_{name}") for name in WEIGHTED}
 
 
-def _digest(poses) -> str:
+def _digest(poses: Iterable[Tensor]) -> str:
     found = hashlib.sha256()
     for xyz in poses:
         found.update(xyz.numpy().tobytes())

@@ -48,7 +48,10 @@ class Transitions(nn.Module):
     def forward(self, direction: Tensor, length: Tensor, q: Tensor, ways: Ways) -> Transition:
         """direction (N + 1, F, J, 3) and length (N + 1, F, J) of the blended units and rest, q (N, d_q)."""
         start, end = direction[ways.before, -1], direction[ways.after, 0]                                  # (B, J, 3)
-        place = lambda d, unit, frame: from_directions(d, length[unit, frame])[:, WRISTS]
+
+        def place(d: Tensor, unit: Tensor, frame: int) -> Tensor:
+            return from_directions(d, length[unit, frame])[:, WRISTS]
+
         way = place(end, ways.after, 0) - place(start, ways.before, -1)                                    # (B, 2, 3)
         far, fingers = way.norm(dim=-1), (end - start)[:, HANDS].norm(dim=-1).mean(1, keepdim=True)
         asked = torch.cat([self.ask(q), torch.zeros(1, 8)])                                                # rest asks for nothing

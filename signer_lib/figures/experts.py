@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -146,7 +147,8 @@ def hand_size(xyz: np.ndarray, hand: str = "right_hand") -> np.ndarray:
     joints = SIGNER70.groups[hand]
     bones = [(a, b) for a, b in SIGNER70.bones if joints.start <= a < joints.stop and joints.start < b < joints.stop]
     a, b = np.array(bones).T
-    return np.linalg.norm(xyz[..., b, :] - xyz[..., a, :], axis=-1).mean(-1)
+    result: np.ndarray = np.linalg.norm(xyz[..., b, :] - xyz[..., a, :], axis=-1).mean(-1)
+    return result
 
 
 def plot_average_pose(frames: Mapping[str, np.ndarray], hand: str = "right_hand") -> Figure:
@@ -168,7 +170,7 @@ def plot_average_pose(frames: Mapping[str, np.ndarray], hand: str = "right_hand"
 
 
 # --- what the experts are for ------------------------------------------------------------------------------------------------
-def plot_roles(roles: Sequence[Mapping]) -> Figure:
+def plot_roles(roles: Sequence[Mapping[str, Any]]) -> Figure:
     """The rows of ``experts.roles.roles``: for each expert and label the lift, 1 being the expert's mean; a panel for each kind of label."""
     kinds = {name: [*lifts] for name, lifts in roles[0]["lift"].items()} if roles else {}
     if not kinds:
@@ -184,15 +186,18 @@ def plot_roles(roles: Sequence[Mapping]) -> Figure:
             panel.text(column, row, f"{lifts[row, column]:.2f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
         panel.set_xticks(range(len(labels)), labels, rotation=40, ha="right", rotation_mode="anchor", fontsize=9)
         panel.set_title(name.replace(" of the chosen candidate", "\nof the chosen"), fontsize=9)
-    own = lambda row: "".join(f", {name} ×{row[name]:.2f}" for name in ("tempo", "size") if name in row)
+
+    def own(row: Mapping[str, Any]) -> str:
+        return "".join(f", {name} ×{row[name]:.2f}" for name in ("tempo", "size") if name in row)
+
     panels[0].set_yticks(range(len(roles)), [f"expert {row['expert']}: load {row['load']:.0%}{own(row)}" for row in roles])
     bar = figure.colorbar(image, ax=panels, label="lift: weight among these\nby the expert's load", pad=0.01)
     ticks = (0.4, 0.6, 1, 1.6, 2.5)
-    bar.set_ticks(np.log(ticks), labels=[f"{tick:g}" for tick in ticks])
+    bar.set_ticks(np.log(ticks).tolist(), labels=[f"{tick:g}" for tick in ticks])
     return figure
 
 
-def plot_balance(variants: Mapping[str, Mapping], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+def plot_balance(variants: Mapping[str, Mapping[str, Any]], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """Settings of the gate, one a row: the load of the experts (``load``, K shares), and its entropy (``load_entropy``) on a scale.
 
     The band is where a gate both uses its experts and tells units apart.
@@ -233,8 +238,15 @@ def plot_losses_effect(truth: PoseSequence, results: Mapping[str, PoseSequence],
     figure = Figure(figsize=(11, 1.75 * len(results) + 0.5), layout="constrained")
     axes = figure.subplots(len(results), 4, squeeze=False, sharex="col", sharey="col", width_ratios=(0.8, 1, 1, 1))
     hand = SIGNER70.groups["right_hand" if wrist[0] == "r" else "left_hand"]
-    shape = lambda poses: poses.xyz[:, hand] - poses.xyz[:, hand.start:hand.start + 1]
-    moved = lambda poses, order: np.linalg.norm(np.diff(poses.joint(wrist), order, axis=0), axis=-1) * poses.fps ** order
+
+    def shape(poses: PoseSequence) -> np.ndarray:
+        result: np.ndarray = poses.xyz[:, hand] - poses.xyz[:, hand.start:hand.start + 1]
+        return result
+
+    def moved(poses: PoseSequence, order: int) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(np.diff(poses.joint(wrist), order, axis=0), axis=-1) * poses.fps ** order
+        return result
+
     for row, (name, poses) in zip(axes, results.items()):
         for path, style in ((truth, {"color": "0.6", "linewidth": 3}), (poses, {"color": CYCLE[0], "linewidth": 1.3})):
             row[0].plot(*path.joint(wrist)[:, :2].T, **style)
@@ -261,13 +273,13 @@ def plot_timing(true: Sequence[float], given: Sequence[float], groups: Sequence[
     """Seconds that N units take against those they should take, each group (such as signs and letters) in its own colour and marker."""
     if not len(true) == len(given) == len(groups):
         raise SignerError(f"{len(true)} true times need as many given ones and groups, not {len(given)} and {len(groups)}")
-    true, given, axis = np.asarray(true, float), np.asarray(given, float), axis_of(axis, 4.8, 4.2)
+    x, y, axis = np.asarray(true, float), np.asarray(given, float), axis_of(axis, 4.8, 4.2)
     for k, group in enumerate(dict.fromkeys(groups)):
         here = np.array([other == group for other in groups])
-        off = np.abs(np.log(given[here] / true[here])).mean()
-        axis.scatter(true[here], given[here], s=16, alpha=0.7, linewidths=0, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)],
+        off = np.abs(np.log(y[here] / x[here])).mean()
+        axis.scatter(x[here], y[here], s=16, alpha=0.7, linewidths=0, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)],
                      label=f"{group}: off by ×{np.exp(off):.2f}")
-    ends = [min(true.min(), given.min()) * 0.9, max(true.max(), given.max()) * 1.1]
+    ends = [min(x.min(), y.min()) * 0.9, max(x.max(), y.max()) * 1.1]
     axis.plot(ends, ends, color="0.4", linewidth=1, zorder=0)
     axis.set(xlabel="true (s)", ylabel="given (s)", xlim=ends, ylim=ends, aspect="equal")
     axis.grid(color=SHADE)
@@ -280,16 +292,16 @@ def plot_speed(glosses: Sequence[int], ms: Sequence[float], axis: Axes | None = 
 
     The line is fitted to relative errors, so that short texts count as much as long ones; R² is that of the values themselves.
     """
-    glosses, ms = np.asarray(glosses, float), np.asarray(ms, float)
-    if len(glosses) != len(ms) or len(set(glosses)) < 2:
-        raise SignerError(f"a line needs times for two numbers of glosses or more, not {len(ms)} for {len(set(glosses))}")
-    slope, start = np.polyfit(glosses, ms, 1, w=1 / ms)
-    explained = 1 - ((ms - slope * glosses - start) ** 2).sum() / ((ms - ms.mean()) ** 2).sum()
+    x, y = np.asarray(glosses, float), np.asarray(ms, float)
+    if len(x) != len(y) or len(set(x)) < 2:
+        raise SignerError(f"a line needs times for two numbers of glosses or more, not {len(y)} for {len(set(x))}")
+    slope, start = np.polyfit(x, y, 1, w=1 / y)
+    explained = 1 - ((y - slope * x - start) ** 2).sum() / ((y - y.mean()) ** 2).sum()
     axis = axis_of(axis, 6.5, 3.8)
-    grid = np.geomspace(glosses.min(), glosses.max(), 200)
+    grid = np.geomspace(x.min(), x.max(), 200)
     axis.plot(grid, start + slope * grid, color=CYCLE[1], linewidth=2, linestyle=DASHES[1],
               label=f"{start:.0f} ms + {slope:.2f} ms a gloss (R² = {explained:.3f})")
-    axis.plot(glosses, ms, "o", color=CYCLE[0], label="measured")
+    axis.plot(x, y, "o", color=CYCLE[0], label="measured")
     if goal:
         axis.plot(*goal, "_", color=CYCLE[3], markersize=26, markeredgewidth=3, label=f"goal: {goal[0]} glosses in under {goal[1]:g} ms")
     axis.set(xscale="log", yscale="log", xlabel="glosses", ylabel="text to poses (ms)")

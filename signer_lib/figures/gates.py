@@ -49,13 +49,15 @@ def plot_gates(weights: np.ndarray, spans: Sequence[tuple[str, int, int]], exper
     return ax
 
 
-def _name_spans(ax: Axes, spans, seconds: float, fps: float) -> None:
+def _name_spans(ax: Axes, spans: Sequence[tuple[str, int, int]], seconds: float, fps: float) -> None:
     fig = ax.get_figure(root=True)
+    assert fig is not None
     fig.draw_without_rendering()                                       # settles the layout, and so the width of the axis
     points = ax.get_window_extent().width * 72 / fig.dpi / seconds     # points of paper for each second
     room = [(stop - start) / fps * points for _, start, stop in spans]
     level = all(LETTER * LABEL_POINTS * len(gloss) + 4 < space for (gloss, *_), space in zip(spans, room))
-    centres, names = [], []
+    centres: list[float] = []
+    names: list[str] = []
     for gloss, start, stop in spans:
         centre = (start + stop) / 2 / fps
         if level or not centres or (centre - centres[-1]) * points > 1.15 * LABEL_POINTS:

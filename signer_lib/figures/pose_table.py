@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ NEAR = tuple((x, y) for r in (9, 20, 34, 50) for x, y in ((r, 0), (-r, 0), (0, r
 FORMS = {"bleu4": "{:.1f}", "dtw_mje": "{:.3f}", "total_distance_ratio": "{:.2f}", "wrist_jerk": "{:.0f}"}
 
 
-def plot_pose_table(*tables: Mapping) -> Figure:
+def plot_pose_table(*tables: Mapping[str, Any]) -> Figure:
     """What ``metrics.table.pose_table`` gave: a row for each system, a panel for each of four measures.
 
     More than one table (seeds): bars and large points are means, small points are seeds. Raises ``SignerError`` for tables of other rows.
@@ -74,7 +75,7 @@ def plot_pose_table(*tables: Mapping) -> Figure:
     return figure
 
 
-def plot_dtw_misleads(table: Mapping, axis: Axes | None = None) -> Axes:
+def plot_dtw_misleads(table: Mapping[str, Any], axis: Axes | None = None) -> Axes:
     """DTW-MJE against the distance travelled, a point for each row: what stands still may well be nearest, but is far from the band."""
     rows = {name: row for name, row in table["rows"].items() if row.get("dtw_mje") is not None and row.get("total_distance_ratio") is not None}
     if not rows:
@@ -84,7 +85,8 @@ def plot_dtw_misleads(table: Mapping, axis: Axes | None = None) -> Axes:
     points = {name: (row["total_distance_ratio"], row["dtw_mje"]) for name, row in rows.items()}
     for kind, (colour, _, marker) in KINDS.items():
         if here := [point for name, point in points.items() if rows[name]["kind"] == kind]:
-            axis.scatter(*zip(*here), s=60, color=colour, marker=marker, edgecolor="black", linewidth=0.6, zorder=3, label=kind)
+            x, y = zip(*here)
+            axis.scatter(x, y, s=60, color=colour, marker=marker, edgecolor="black", linewidth=0.6, zorder=3, label=kind)
     xs, ys = zip(*points.values())
     high, right = max(ys) + 0.1 * (np.ptp(ys) or 0.5), max(1.25, max(xs) + 0.3)
     axis.set(xlim=(-0.08, right), ylim=(min(ys) - 0.1 * (np.ptp(ys) or 0.5), high), ylabel="DTW-MJE (shoulder widths;\nlower is better)",
@@ -100,8 +102,10 @@ def plot_dtw_misleads(table: Mapping, axis: Axes | None = None) -> Axes:
 
 def _name(axis: Axes, points: Mapping[str, tuple[float, float]]) -> None:
     """A name beside each point, where it meets no other name and no other point; further off it has a line to its point."""
-    axis.figure.draw_without_rendering()                                   # settles the layout, and so where things are
-    scale = axis.figure.dpi / 72
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()                                        # settles the layout, and so where things are
+    scale = figure.dpi / 72
     taken = [Bbox.from_bounds(x - 5 * scale, y - 5 * scale, 10 * scale, 10 * scale) for x, y in axis.transData.transform([*points.values()])]
     frame = axis.get_window_extent()
     for name, point in points.items():
@@ -124,7 +128,7 @@ def plot_ablations(rows: Mapping[str, Mapping[str, Sequence[float]]], metric: st
         lacking = [name for name, row in rows.items() if not row.get(metric)]
         raise SignerError(f"no values of '{metric}'" + (f" for the variant '{lacking[0]}'" if lacking else ": give at least one variant"))
     axis = axis if axis is not None else Figure(figsize=(7, 0.36 * len(rows) + 1.3), layout="constrained").subplots()
-    whole = np.mean(next(iter(rows.values()))[metric])
+    whole = float(np.mean(next(iter(rows.values()))[metric]))
     axis.axvline(whole, color="0.5", linestyle="--", linewidth=1, zorder=0)
     for at, row in enumerate(rows.values()):
         colour = CYCLE[1 if at else 0]
@@ -139,7 +143,7 @@ def plot_ablations(rows: Mapping[str, Mapping[str, Sequence[float]]], metric: st
     return axis
 
 
-def _rows(tables: Sequence[Mapping]) -> dict[str, str]:
+def _rows(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """name -> kind, the same in all tables."""
     kinds = [{name: row["kind"] for name, row in table["rows"].items()} for table in tables]
     if not kinds or not kinds[0] or any(other != kinds[0] for other in kinds):

@@ -34,21 +34,25 @@ def plot_strip(sequence: PoseSequence, frames: int | Sequence[int] = 8, *, capti
     if captions is not None and len(captions) != len(sequence):
         raise SignerError(f"{len(sequence)} frames need {len(sequence)} captions, not {len(captions)}")
     if isinstance(frames, (int, np.integer)):
-        frames = np.unique(np.linspace(0, len(sequence) - 1, min(frames, len(sequence))).round().astype(int))
-    outside = [frame for frame in frames if not -len(sequence) <= frame < len(sequence)]
-    if outside or not len(frames):
+        chosen: Sequence[int] = np.unique(np.linspace(0, len(sequence) - 1, min(frames, len(sequence))).round().astype(int)).tolist()
+    else:
+        chosen = frames
+    outside = [frame for frame in chosen if not -len(sequence) <= frame < len(sequence)]
+    if outside or not len(chosen):
         raise SignerError(f"choose frames from 0 to {len(sequence) - 1}, not {outside or 'none'}")
-    columns = min(columns, len(frames))
-    rows = -(-len(frames) // columns)
+    columns = min(columns, len(chosen))
+    rows = -(-len(chosen) // columns)
     fig = Figure(figsize=(INCHES * columns, (INCHES + 0.25) * rows), layout="constrained")
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
-    for ax, frame in zip(axes, frames):
+    for ax, frame in zip(axes, chosen):
         frame = int(frame) % len(sequence)
         ax.imshow(draw_frame(sequence.xyz[frame], size=size, style=style, caption=captions[frame] if captions else None))
         ax.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
     for ax in axes:
         ax.axis("off")
-    return fig
+    caption = lambda frame: f" ({captions[frame]})" if captions and captions[frame] else ""
+    said = ", ".join(f"{frame % len(sequence) / sequence.fps:.2f} s{caption(frame)}" for frame in frames)
+    return with_alt(fig, f"The drawn signer at {said}.")
 
 
 def plot_turned(sequences: Mapping[str, PoseSequence], frames: int = 5, views: Sequence[str] = ("front", "right side", "above")) -> Figure:

@@ -12,8 +12,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Patch
+from matplotlib.transforms import Bbox
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.alt import with_alt
 from signer_lib.figures.axis import axis_of
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
 from signer_lib.pose import SIGNER70, PoseSequence
@@ -152,7 +154,7 @@ def plot_path(points: np.ndarray, axis: Axes | None = None, *, title: str = "", 
     axis = axis_of(axis, 2.4, 2.6)
     flat = np.asarray(points, float)[:, list(plane)]
     axis.plot(*flat.T, color="0.7", linewidth=1)
-    axis.scatter(*flat.T, c=np.arange(len(flat)), cmap=COLOURS, s=22, zorder=2)
+    axis.scatter(flat[:, 0], flat[:, 1], c=np.arange(len(flat)), cmap=COLOURS, s=22, zorder=2)
     axis.plot(*flat[0], "s", color="none", markeredgecolor="black", markersize=9)
     half = max(0.22, 0.6 * np.ptp(flat, axis=0).max())
     middle = (flat.min(0) + flat.max(0)) / 2
@@ -179,7 +181,8 @@ def plot_strips(signs: Mapping[str, PoseSequence], frames: int = 6, size: int = 
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         axes[0].set_ylabel(name, fontsize=9)
-    return figure
+    said = ", ".join(f"{name} ({poses.duration:.2f} s)" for name, poses in signs.items())
+    return with_alt(figure, f"The drawn signer, {frames} moments of each: {said}.")
 
 
 def plot_sign(poses: PoseSequence, frame: int, size: int = 320) -> Figure:
@@ -188,7 +191,11 @@ def plot_sign(poses: PoseSequence, frame: int, size: int = 320) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1, 2.2))
     left.imshow(draw_frame(poses.xyz[frame], size=size))
     left.set_axis_off()
-    speed = lambda joint: np.linalg.norm(np.gradient(poses.joint(joint), axis=0), axis=-1) * poses.fps
+
+    def speed(joint: str) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(np.gradient(poses.joint(joint), axis=0), axis=-1) * poses.fps
+        return result
+
     plot_curves(np.arange(len(poses)) / poses.fps, {"right wrist": speed("r_wrist"), "left wrist": speed("l_wrist")}, right,
                 label=f"speed ({UNIT} / s)", now=frame / poses.fps)
     return figure
@@ -209,8 +216,11 @@ def plot_faces(poses: Mapping[str, np.ndarray]) -> Figure:
 # --- many signs --------------------------------------------------------------------------------------------------------------
 def _label(axis: Axes, points: np.ndarray, names: Mapping[int, str]) -> None:
     """Names beside some of the points, each where it meets no other name; one that finds no room is left out."""
-    axis.figure.draw_without_rendering()                                   # settles the layout, and so where things are
-    frame, taken = axis.get_window_extent(), []
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()                                        # settles the layout, and so where things are
+    frame = axis.get_window_extent()
+    taken: list[Bbox] = []
     for k, name in names.items():
         for offset in NEAR:
             text = axis.annotate(name, points[k], xytext=offset, textcoords="offset points", fontsize=7.5, zorder=4,
@@ -234,7 +244,8 @@ def plot_map(points: np.ndarray, names: Sequence[str], groups: Sequence[str], ax
     axis = axis_of(axis, 9.5, 6.5)
     for k, group in enumerate(dict.fromkeys(groups)):
         here = np.array([other == group for other in groups])
-        axis.scatter(*points[here].T, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)], s=26, alpha=0.75, linewidths=0, label=group)
+        axis.scatter(points[here, 0], points[here, 1], color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)], s=26, alpha=0.75,
+                     linewidths=0, label=group)
     axis.set(xlabel="first coordinate (parameters)", ylabel="second coordinate (parameters)")
     axis.legend(title=legend, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     _label(axis, points, {names.index(name): name for name in labelled})

@@ -8,14 +8,17 @@ fills several panels of its own returns the figure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from signer_lib.errors import SignerError
+from signer_lib.figures.alt import with_alt
 from signer_lib.figures.axis import axis_of
 from signer_lib.figures.pose_table import KINDS
 from signer_lib.figures.text import COLOURS, CYCLE, DASHES, HATCHES, MARKERS, SHADE
@@ -40,8 +43,8 @@ def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequ
     if not width or columns and len(columns) != width:
         raise SignerError(f"{len(rows)} rows of {width} pictures do not fit {len(columns)} names: give pictures, and a name for each column")
     beside = 0.085 * max(len(line) for name in rows for line in name.split("\n")) + 0.1
-    figure = Figure(figsize=(inches * width + beside, (inches + 0.04) * len(rows) + (0.3 if columns else 0)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = Figure(figsize=(inches * width + beside, (inches + 0.04) * len(rows) + (0.3 if columns else 0)),
+                    layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0))
     for axes, (name, row) in zip(figure.subplots(len(rows), width, squeeze=False), rows.items()):
         for axis, picture in zip(axes, [*row, *[None] * (width - len(row))]):
             axis.set(xticks=[], yticks=[])
@@ -53,7 +56,9 @@ def plot_pictures(rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequ
         axes[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
     for axis, name in zip(figure.axes, columns):
         axis.set_title(name, fontsize=9)
-    return figure
+    named = [" ".join(name.split()) for name in rows if name]
+    return with_alt(figure, f"Pictures of signers, {len(rows)} x {width}" + f"; rows: {', '.join(named)}" * bool(named)
+                    + f"; columns: {', '.join(columns)}" * bool(columns) + ".")
 
 
 def plot_channels(control: np.ndarray, columns: int = 7) -> Figure:
@@ -139,14 +144,14 @@ def plot_steps(steps: Sequence[int], scores: Mapping[str, Sequence[float]], axis
     for k, (name, value) in enumerate((limits or {}).items()):
         axis.axhline(value, color="black", linestyle=DASHES[k + 1], linewidth=1.2, label=name)
     axis.set_xscale("log", base=2)
-    axis.set_xticks(steps, steps)
+    axis.set_xticks(steps, map(str, steps))
     axis.set(xlabel="steps", ylabel=label)
     axis.grid(color=SHADE)
     axis.legend(fontsize=8)
     return axis
 
 
-def plot_scores(rows: Mapping[str, Mapping], names: Mapping[str, str]) -> Figure:
+def plot_scores(rows: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> Figure:
     """Rows of ``comparison.renderer_scores`` (name -> kind and measures), floors to ceilings, a panel a measure; ``names``: how each is called."""
     if not rows or any(row["kind"] not in KINDS for row in rows.values()):
         raise SignerError(f"the renderer's table has rows of the kinds {', '.join(KINDS)}: give those of a result")

@@ -33,7 +33,7 @@ def plot_skeleton(xyz: np.ndarray, axis: Axes, *, width: float = 1.0, body: str 
     width  of a finger's line, by 1.4 points. What is missing is not drawn. The limits of ``axis`` stay as they are.
     """
     xyz = np.asarray(xyz, float)
-    for group, colour in {None: body, **SIDES}.items():
+    for group, colour in [(None, body), *SIDES.items()]:
         bones = [(a, b) for a, b in SIGNER70.bones if b < FACE and side_of(b) == group and np.isfinite(xyz[[a, b], :2]).all()]
         axis.add_collection(LineCollection([xyz[[a, b], :2] for a, b in bones], colors=colour, linewidths=width * (1.4 if group else 3),
                                            capstyle="round"), autolim=False)

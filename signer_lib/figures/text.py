@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ def plot_masking(glosses: Sequence[str], hidden: np.ndarray, rates: Sequence[flo
         dark = hidden[row, k]
         axis.text(k, row, "mask" if dark else glosses[k], ha="center", va="center", fontsize=8, color="white" if dark else "black")
     axis.set_xticks(np.arange(count), [f"{rate:.0%}" for rate in rates])
-    axis.set_yticks(range(draws), range(1, draws + 1))
+    axis.set_yticks(range(draws), map(str, range(1, draws + 1)))
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
     axis.set(xlabel="masking rate of each gloss", ylabel="draw")
@@ -111,7 +112,8 @@ def plot_states(points: np.ndarray, names: Sequence[str], kinds: Sequence[str], 
     axis = axis_of(axis, 9, 6)
     for k, kind in enumerate(sorted(set(kinds))):
         here = np.array([other == kind for other in kinds])
-        axis.scatter(*np.asarray(points)[here].T, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)], s=28, label=kind)
+        x, y = np.asarray(points)[here].T
+        axis.scatter(x, y, color=CYCLE[k % len(CYCLE)], marker=MARKERS[k % len(MARKERS)], s=28, label=kind)
     for name, point in zip(names, points):
         axis.annotate(name, point, xytext=(3, 3), textcoords="offset points", fontsize=6.5, color="0.25")
     axis.set(xlabel="first principal component", ylabel="second principal component")
@@ -119,7 +121,7 @@ def plot_states(points: np.ndarray, names: Sequence[str], kinds: Sequence[str], 
     return axis
 
 
-def plot_terms(log: Sequence[Mapping], axis: Axes | None = None) -> Axes:
+def plot_terms(log: Sequence[Mapping[str, Any]], axis: Axes | None = None) -> Axes:
     """Every term of L_text over the steps, from a training's log; lines without losses, such as those of dev, are passed over."""
     lines = [line for line in log if "total" in line]
     if not lines:
@@ -135,7 +137,7 @@ def plot_terms(log: Sequence[Mapping], axis: Axes | None = None) -> Axes:
     return axis
 
 
-def _by_variant(results: Sequence[Mapping]) -> dict[str, list[Mapping]]:
+def _by_variant(results: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """The runs of each variant, in the order of ``SYSTEMS``."""
     groups = defaultdict(list)
     for result in results:
@@ -144,7 +146,7 @@ def _by_variant(results: Sequence[Mapping]) -> dict[str, list[Mapping]]:
     return dict(sorted(groups.items(), key=lambda item: order.index(item[0])))
 
 
-def plot_noise(results: Sequence[Mapping], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+def plot_noise(results: Sequence[Mapping[str, Any]], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """BLEU-4 on test over the share of the words that was changed, greedy search: a panel for each noise, a line for each variant.
 
     Bars are one standard deviation over the seeds. Raises ``SignerError`` if no result was scored under noise, or the panels are too few.

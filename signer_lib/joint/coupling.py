@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -92,15 +92,20 @@ class Coupling:
         for k, (m, (x, y)) in enumerate(zip(chosen, corners)):
             if m.picture is not None:
                 pixels[k, 0] = torch.from_numpy(m.picture[y:y + self.crop, x:x + self.crop]).permute(2, 0, 1).float() / 127.5 - 1
-        number = lambda kind: [self.renderer.conditioner.number(kind, getattr(m, kind)) for m in chosen]
+
+        def number(kind: str) -> list[int]:
+            return [self.renderer.conditioner.number(kind, getattr(m, kind)) for m in chosen]
+
         meaning = meaning_of([(sentences[m.row].signed(m.frame, m.frame + 1), 0, 1) for m in chosen], number("style"), number("signer"),
                              settings.d_state, settings.most)
         radii = torch.stack([flesh(m.body) for m in chosen])[:, None]
         batch = Batch(pixels, torch.from_numpy(xyz), radii, meaning, torch.tensor(corners, dtype=torch.float32), self.size)
         batch = batch.to(self.renderer.unet.device)
         if blind := [k for k, m in enumerate(chosen) if m.picture is None]:
-            rows = lambda value: value[blind]
-            part = Batch(*map(rows, batch[:3]), Meaning(*map(rows, batch.meaning)), rows(batch.corner), self.size)
+            def rows(value: Tensor) -> Tensor:
+                return value[blind]
+
+            part = Batch(rows(batch.pixels), rows(batch.xyz), rows(batch.radii), Meaning(*map(rows, batch.told)), rows(batch.corner), self.size)
             with torch.no_grad():
                 batch.pixels[blind] = self.pictures(part, part.xyz, noise, edge).to(batch.pixels)
         return batch
@@ -113,7 +118,7 @@ class Coupling:
         renderer, side = self.renderer, self.crop // self.grid
         control = look._replace(xyz=xyz.to(look.pixels.device)).control(edge).to(renderer.controlnet.dtype)
         begun = renderer.noise(renderer.config.steps, noise)[..., :side, :side]
-        return renderer.pictures(clean(renderer.window(control, look.meaning, begun)), control, look.meaning, look.corner)
+        return renderer.pictures(clean(renderer.window(control, look.told, begun)), control, look.told, look.corner)
 
     def loss(self, look: Batch, xyz: Tensor, noise: int = 0, edge: float = EDGE) -> dict[str, Tensor]:
         """L_render: absolute difference and 1 - SSIM of the pictures of xyz and of the look, where the true hands are more, and their sum "render".
@@ -121,7 +126,8 @@ class Coupling:
         At every one of ``scales``: pictures made so many times smaller, in which a hand that is beside its place is still felt.
         """
         made, truth = self.pictures(look, xyz, noise, edge).flatten(0, 1), look.pixels.flatten(0, 1)
-        weights, sums = hand_weights(look.control().flatten(0, 1), self.config.weight_hands), {"pixels": 0.0, "structure": 0.0}
+        weights = hand_weights(look.control().flatten(0, 1), self.config.weight_hands)
+        sums: dict[str, Any] = {"pixels": 0.0, "structure": 0.0}
         for scale in self.config.scales:
             terms = pixel_losses(*(F.avg_pool2d(x, scale) for x in (made, truth.to(made), weights.to(made))))
             sums = {name: sums[name] + terms[name] / len(self.config.scales) for name in sums}

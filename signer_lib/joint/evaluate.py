@@ -15,9 +15,11 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from signer_lib.assets import CHECKPOINTS, RENDERER
 from signer_lib.checkpoint import load_json
@@ -78,16 +80,16 @@ class Bench:
         self.shots = [Shot(sentence, clip, Truth(clip.frames, sentence.performed.poses.xyz[clip.start:clip.stop], self.detector))
                       for sentence, clip in found]
 
-    def row(self, model: SLPMoE) -> dict:
+    def row(self, model: SLPMoE) -> dict[str, Any]:
         """The measures of ``MEASURES``: of pictures over all frames of all shots, of poses over all sentences. hands_seen_error is where the
         detector finds the hands' visible joints in the pictures, from their true places, a share of the picture's side."""
         made, truths = [self.shown(model, shot) for shot in self.shots], [shot.truth for shot in self.shots]
         seen = mean_scores((frames, truth.frames, truth.xyz) for frames, truth in zip(made, truths))
-        joined = [np.concatenate(parts) for parts in zip(*((self.detector.read(frames).pixels, truth.pixels, truth.visible)
-                                                           for frames, truth in zip(made, truths)))]
+        pixels, true, seen_there = (np.concatenate(parts) for parts in zip(*((self.detector.read(frames).pixels, truth.pixels, truth.visible)
+                                                           for frames, truth in zip(made, truths))))
         poses = score(model.sign(self.asked.sentences, self.asked.prior), self.asked, self.judge)
         return {name: seen[name] for name in ("ssim", "psnr", "hand_ssim")} | {
-            "hands_seen_error": keypoint_errors(*joined, truths[0].size)["hands_error"], "frames": seen["count"],
+            "hands_seen_error": keypoint_errors(pixels, true, seen_there, truths[0].size)["hands_error"], "frames": seen["count"],
             **{name: poses[name] for name in KEPT}, "bleu4_seen": None}
 
     def shown(self, model: SLPMoE, shot: Shot) -> np.ndarray:
@@ -116,7 +118,7 @@ class Bench:
         return found
 
 
-def told(folder: Path, system: str, start: Path) -> dict:
+def told(folder: Path, system: str, start: Path) -> dict[str, Any]:
     """size, seed, steps and weight_renderer of a fine-tuning. Raises ``SignerError`` if it is none of this kind, or began with other experts."""
     settings = load_json(folder, "training.json", ("seed", "steps"))
     if "experts_sha256" not in settings:
@@ -128,10 +130,13 @@ def told(folder: Path, system: str, start: Path) -> dict:
     return {name: settings[name] for name in ("size", "seed", "steps", "weight_renderer")}
 
 
-def differences(rows: list[dict]) -> list[dict]:
+def differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """joint - frozen and joint - control by size and measure, over the seeds that both have: mean, std (None of one seed), seeds, each value."""
     found = []
-    of = lambda size, system: {row["seed"]: row for row in rows if (row["size"], row["system"]) == (size, system)}
+
+    def of(size: str, system: str) -> dict[int, dict[str, Any]]:
+        return {row["seed"]: row for row in rows if (row["size"], row["system"]) == (size, system)}
+
     for size in dict.fromkeys(row["size"] for row in rows):
         joint = of(size, "joint")
         for against in ("frozen", "control"):
@@ -150,15 +155,21 @@ def differences(rows: list[dict]) -> list[dict]:
 
 def moved(before: SLPMoE, after: SLPMoE) -> dict[str, float]:
     """How far the weights of each part are from where they began, by their own length."""
-    flat = lambda model, part: torch.cat([weight.detach().flatten() for weight in weights_of(model, part)])
+
+    def flat(model: SLPMoE, part: str) -> Tensor:
+        return torch.cat([weight.detach().flatten() for weight in weights_of(model, part)])
+
     return {part: float((flat(after, part) - flat(before, part)).norm() / flat(before, part).norm()) for part in PARTS if weights_of(before, part)}
 
 
-def compare(bench: Bench, frozen: Path, joint: list[Path], control: list[Path]) -> dict:
+def compare(bench: Bench, frozen: Path, joint: list[Path], control: list[Path]) -> dict[str, Any]:
     """Rows, differences and gates, ready for ``results/end_to_end/joint.json``."""
     runs = [(system, folder, told(folder, system, frozen)) for system, folders in (("control", control), ("joint", joint)) for folder in folders]
     begun, rows, gates = SLPMoE.from_pretrained(frozen), [], {}
-    work = lambda model: gate_work([model.choose(sentence, bench.asked.prior) for sentence in bench.asked.sentences])
+
+    def work(model: SLPMoE) -> dict[str, Any]:
+        return gate_work([model.choose(sentence, bench.asked.prior) for sentence in bench.asked.sentences])
+
     seed, measured, gates["frozen"] = load_json(frozen, "training.json", ("seed",))["seed"], bench.row(begun), work(begun)
     for size in dict.fromkeys(settings["size"] for _, _, settings in runs):
         rows.append({"size": size, "system": "frozen", "seed": seed, "steps": 0, "weight_renderer": None, "clips": len(bench.shots)} | measured)

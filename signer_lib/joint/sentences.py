@@ -73,7 +73,10 @@ def with_clips(read: Iterable[tuple[Performed, GlossSentence]], clips: Packed | 
     by_text: dict[str, list[int]] = {}
     for k, clip in enumerate(clips.clips if clips else ()):
         by_text.setdefault(clip["text"], []).append(k)
-    clip_of = lambda row: next(filter(None, (shown(clips, k, row) for k in by_text.get(row.text, ()))), None)
+
+    def clip_of(row: Performed) -> Clip | None:
+        return next(filter(None, (shown(clips, k, row) for k in by_text.get(row.text, ()))), None) if clips is not None else None
+
     found = [Sentence(row, sentence, clip_of(row)) for row, sentence in read]
     if clips is not None and not any(sentence.clip for sentence in found):
         raise SignerError(f"none of the {len(clips.clips)} clips shows any of the {len(found)} performed sentences: name the performances that were "

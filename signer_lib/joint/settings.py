@@ -15,11 +15,11 @@ PARTS = {"query": ("Q",), "gate": ("G",), "chooser": ("PCN",), "manner": ("log_t
 class JointConfig:
     """The comments in the presets say what each value is for. [ours]"""
 
-    moves: list
+    moves: list[str]
     weight_renderer: float
     frames: int
     crop: int
-    scales: list
+    scales: list[int]
     weight_hands: float
     weight_ssim: float
     edge_first: float
@@ -33,7 +33,7 @@ class JointConfig:
     score_steps: int
     log_steps: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.moves or (foreign := [part for part in self.moves if part not in PARTS]):
             raise SignerError(f"moves names one or more of {', '.join(PARTS)}, not '{foreign[0] if self.moves else ''}'")
         if not self.scales or any(not isinstance(scale, int) or scale < 1 for scale in self.scales):

@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ CLIP = 1.0              # the longest gradient of a part in a step
 AT_ONCE = 32            # dev sentences that are laid out together
 
 
-class Training(Loop):
+class Training(Loop[SLPMoE]):
     """One joint fine-tuning: ``run()`` does all of it; ``step()`` one step, and returns its terms and each part's gradient of either loss.
 
     experts, renderer  folders.    performances  of sentences, with their pools.    data  clips of them, or None.
@@ -48,6 +49,8 @@ class Training(Loop):
     """
 
     title, best_at = "joint", "best_step"
+    config: JointConfig
+    batches: Batches
 
     def __init__(self, config: JointConfig, experts: Path, renderer: Path, performances: Path, out: Path, seed: int, data: Path | None = None,
                  minutes: float | None = None, slul: Path | None = None, size: str = "nano"):
@@ -62,7 +65,7 @@ class Training(Loop):
         with filling(self.out):                     # an unwritable folder is told now
             pass
         reader, drawn = load_slul(slul), self.coupling.size
-        self.train, self.dev = (with_clips(read_right(Path(performances), split, reader), data and open_clips(data, split, drawn))
+        self.train, self.dev = (with_clips(read_right(Path(performances), split, reader), open_clips(data, split, drawn) if data else None)
                                 for split in ("train", "dev"))
         if len(self.train) < config.batch_size:
             raise SignerError(f"{performances}: {len(self.train)} training sentences are fewer than a batch of {config.batch_size}")
@@ -110,7 +113,8 @@ class Training(Loop):
             nn.utils.clip_grad_norm_(own, CLIP)     # each part by itself: else R's long gradient would shorten the gate's
         self.optimizer.step()
         self.optimizer.zero_grad()
-        terms["total"] = sum(weighted.values())
+        whole: Any = sum(weighted.values())
+        terms["total"] = whole
         self.state["step"] += 1
         self.state["seconds"] += time.monotonic() - start
         return {name: value.item() for name, value in terms.items()} | lengths
@@ -137,10 +141,12 @@ class Training(Loop):
 
     # --- dev ---------------------------------------------------------------------------------------------------------
     @torch.no_grad()
-    def evaluate(self) -> dict[str, float | list[float]]:
+    def evaluate(self) -> dict[str, Any]:
         """The terms over dev, L_render on always the same frames of it, and the load of each expert."""
         self.objective.eval()
-        sums, load, P = defaultdict(float), torch.zeros(self.model.config.experts), []
+        sums: dict[str, float] = defaultdict(float)
+        load = torch.zeros(self.model.config.experts)
+        P: list[Tensor] = []
         for first in range(0, len(self.dev), AT_ONCE):
             rows = self.dev_rows[first:first + AT_ONCE]
             batch = collate(rows, self.offers)

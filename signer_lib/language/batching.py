@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from signer_lib.language.corpus import ask
 from signer_lib.language.losses import NOTHING, mask_glosses, mask_rates
 from signer_lib.language.slul import SLUL
 from signer_lib.language.tokenizer import MASK, SLOTS, SPELLED, Encoded, SignTokenizer
+
+if TYPE_CHECKING:
+    from signer_lib.language.training import SlulConfig
 
 OFTEN_LEFT_OUT = {"the", "a", "an", ",", ".", "?", "!"}         # people who type in haste drop these
 
@@ -65,12 +69,13 @@ def shuffle_slots(encoded: Encoded, gloss: str, rng: random.Random, articles: fl
 class Batches:
     """All steps of a training: ``len(batches)`` in an epoch, ``batches[step]`` the Batch of any step."""
 
-    def __init__(self, slul: SLUL, pairs: list[Pair], prompts: list[str], config, seed: int, idf: Tensor | None = None):
+    def __init__(self, slul: SLUL, pairs: list[Pair], prompts: list[str], config: SlulConfig, seed: int, idf: Tensor | None = None):
         self.slul, self.pairs, self.prompts, self.config, self.seed, self.idf = slul, pairs, prompts, config, seed, idf
         self.encoded = [slul.tokenizer.encode_words(text) for text, _ in pairs]
         self.glosses = [self._sayable(e, gloss) for e, (_, gloss) in zip(self.encoded, pairs)]
         self.lengths = [len(e.text.split()) for e in self.encoded]
-        self.epoch, self.order = -1, []
+        self.epoch = -1
+        self.order: list[list[int]] = []
 
     @staticmethod
     def _sayable(encoded: Encoded, gloss: str) -> str:
@@ -99,12 +104,14 @@ class Batches:
         ids = fast(glosses, padding=True, return_tensors="pt")
         labels = ids.input_ids.masked_fill(ids.attention_mask == 0, NOTHING)
         u = torch.rand(labels.shape, generator=torch.Generator().manual_seed(self.seed * 1_000_003 + step))
-        masked, hidden = mask_glosses(labels, mask_rates(labels, self.config.rho, self.idf), u, fast.convert_tokens_to_ids(MASK))
-        return tuple(x.to(self.slul.device) for x in (labels, hidden, masked))
+        mask = self.slul.tokenizer.ids([MASK])[0]
+        masked, hidden = mask_glosses(labels, mask_rates(labels, self.config.rho, self.idf), u, mask)
+        device = self.slul.device
+        return labels.to(device), hidden.to(device), masked.to(device)
 
     def _prompts(self, rows: list[int], rng: random.Random) -> dict[str, Tensor]:
         """Prompts that ask for one to three of the batch's sentences, and plain texts, which are asked for as a whole."""
-        made = []
+        made: list[tuple[Encoded, tuple[int, int]]] = []
         for _ in range(10 * self.config.prompts):
             if len(made) == self.config.prompts:
                 break
@@ -117,9 +124,9 @@ class Batches:
                 made.append((Encoded(shuffle_slots(encoded, "", rng)[0], []), span))
         else:
             raise SignerError("the wordings of prompts.txt run into the words inside: set {} apart with spaces or quotes")
-        encoded, spans = zip(*made)
-        batch = self.slul.batch(list(encoded), "prompt")
-        words = self.slul.words_of(batch, list(encoded), "prompt")
+        asked, spans = [one for one, _ in made], [span for _, span in made]
+        batch = self.slul.batch(asked, "prompt")
+        words = self.slul.words_of(batch, asked, "prompt")
         first = torch.stack([(row == a).int().argmax() for row, (a, _) in zip(words, spans)])
         last = torch.stack([len(row) - 1 - (row == b).flip(0).int().argmax() for row, (_, b) in zip(words, spans)])
         return {"asks": batch["input_ids"], "asks_mask": batch["attention_mask"], "words": words, "span": torch.stack([first, last], 1)}

@@ -22,7 +22,7 @@ from signer_lib.language.streaming import Pair, Streamed
 from signer_lib.parsing import check_saved, read_lines
 
 if TYPE_CHECKING:
-    from datasets import IterableDataset
+    from datasets import Dataset, IterableDataset
 
 SPLITS = "train", "dev", "test"
 ASLG = "achrafothman/aslg_pc12"
@@ -66,7 +66,8 @@ class Corpus:
         """``train``, ``dev`` or ``test`` by its name. Raises ``SignerError`` for any other."""
         if name not in SPLITS:
             raise SignerError(f"'{name}' is no split of a corpus: choose {', '.join(SPLITS)}")
-        return getattr(self, name)
+        result: list[Pair] = getattr(self, name)
+        return result
 
 
 def open_corpus(data: Path | str, text_ext: str = "text", language: str | None = None, stream: bool = False) -> Corpus:
@@ -274,7 +275,7 @@ def _hashed_to(split: str, row: dict[str, str | None]) -> bool:
     return hashed_split(" ".join((row["text"] or "").split())) == split
 
 
-def _table(source: Path | str, split: str, streaming: bool = False):
+def _table(source: Path | str, split: str, streaming: bool = False) -> tuple[Dataset | IterableDataset, bool]:
     """The table of a split, or the only one; -> it, and whether it is the only one. Raises ``SignerError`` for none, or no such columns."""
     tables = _tables(source, streaming)
     if "validation" in tables:
@@ -297,7 +298,7 @@ def _is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
 
 
-def _tables(source: Path | str, streaming: bool = False) -> dict:
+def _tables(source: Path | str, streaming: bool = False) -> dict[str, Dataset | IterableDataset]:
     import datasets  # here, since it takes seconds and most commands do not need it
 
     try:

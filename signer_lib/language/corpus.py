@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +65,11 @@ def normalised(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", text).strip()
 
 
-def make_pairs(count: int, seed: int, avoid: set[str] = frozenset()) -> list[Pair]:
+def make_pairs(count: int, seed: int, avoid: Set[str] = frozenset()) -> list[Pair]:
     """``count`` different pairs from the grammar. ``avoid``: normalised texts to leave out."""
     speaker = Speaker(load_lexicon(), seed)
-    seen, pairs = set(avoid), []
+    seen = set(avoid)
+    pairs: list[Pair] = []
     while len(pairs) < count:
         text, gloss = speaker.pair()
         if normalised(text) not in seen:

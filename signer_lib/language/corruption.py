@@ -38,10 +38,13 @@ def corrupt(texts: list[str], kind: str, rate: float, seed: int, language: str =
         raise SignerError(f"'{kind}' is no kind of noise: choose {', '.join(KINDS)}")
     if not 0 <= rate <= 1:
         raise SignerError(f"the rate of noise is {rate}: choose a share from 0 to 1")
-    if kind == "rarer" and counts is None:
-        raise SignerError("noise of kind 'rarer' needs the word counts of the training text: give counts=word_counts(texts)")
-    noise = {"drop": drop, "misspell": partial(misspell, language=language)}.get(kind) or partial(
-        rarer, synonyms=load_synonyms(language), counts=counts)
+    noise: Callable[[str, float, random.Random], tuple[str, int]] = drop
+    if kind == "misspell":
+        noise = partial(misspell, language=language)
+    elif kind == "rarer":
+        if counts is None:
+            raise SignerError("noise of kind 'rarer' needs the word counts of the training text: give counts=word_counts(texts)")
+        noise = partial(rarer, synonyms=load_synonyms(language), counts=counts)
     noisy = [noise(text, rate, random.Random(f"{seed} {number}")) for number, text in enumerate(texts)]
     words = sum(len(WORD.findall(text)) for text in texts)
     return [text for text, _ in noisy], sum(changed for _, changed in noisy) / max(words, 1)
@@ -71,7 +74,7 @@ def rarer(text: str, rate: float, rng: random.Random, synonyms: Synonyms, counts
         return found if found and counts.get(found, 0) < counts.get(word, 0) else None
 
     def put(word: str) -> str:
-        found = rarest(word) + word[len(_stem(word)):]
+        found = (rarest(word) or word) + word[len(_stem(word)):]
         return found[0].upper() + found[1:] if word[0].isupper() else found
 
     words = list(WORD.finditer(text))
@@ -117,13 +120,13 @@ def _stem(word: str) -> str:
     return re.sub(r"['’]s$", "", word.lower())
 
 
-def _chosen(words: list[re.Match], rate: float, rng: random.Random, of: int) -> list[re.Match]:
+def _chosen(words: list[re.Match[str]], rate: float, rng: random.Random, of: int) -> list[re.Match[str]]:
     """``rate`` x ``of`` of the words in a random order; a fraction of a word is rounded up as often as it is large."""
     count = int(rate * of + rng.random())
     return rng.sample(words, len(words))[:count]
 
 
-def _replaced(text: str, words: list[re.Match], put: Callable[[str], str]) -> tuple[str, int]:
+def _replaced(text: str, words: list[re.Match[str]], put: Callable[[str], str]) -> tuple[str, int]:
     new = {word.start(): put(word[0]) for word in words}
     return WORD.sub(lambda word: new.get(word.start(), word[0]), text), len(new)
 

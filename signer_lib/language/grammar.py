@@ -52,6 +52,12 @@ class Clause:
     question: str | None = None  # polar, what, who, where, when, why, how, which, many
     fronted: bool = False  # English puts the time first
 
+    @property
+    def doing(self) -> Verb:
+        """The verb of a clause without a predicate."""
+        assert self.verb is not None
+        return self.verb
+
 
 MODALS = {"can": ["CAN"], "must": ["MUST"], "have to": ["MUST"], "should": ["MUST"], "might": [], "could": ["CAN"], "may": ["CAN"]}
 
@@ -68,16 +74,16 @@ def verb_group(c: Clause) -> tuple[str, str]:
     not_ = " not" if c.negative == "NOT" else ""
     plain = not not_ and c.question in (None, "who-subject")
     often = f"{c.frequency[0]} " if c.frequency else "never " if c.negative == "NEVER" else ""
-    main = c.chain or c.verb
-    tail = "" if not c.chain else " " + c.verb.form(c.chain_form)
-
-    def rest(form: str) -> str:
-        return f"{often}{main.form(form)}{tail}"
-
     if c.predicate:
         if c.modal or c.tense == "future":
             return (("cannot" if c.modal == "can" and not_ else (c.modal or "will") + not_), f"{often}be {c.predicate[0]}")
         return be(person, c.tense == "past") + not_, f"{often}{c.predicate[0]}"
+    main = c.chain or c.doing
+    tail = "" if not c.chain else " " + c.doing.form(c.chain_form)
+
+    def rest(form: str) -> str:
+        return f"{often}{main.form(form)}{tail}"
+
     if main.base.startswith("would"):
         return "would" + not_, f"{often}{main.base.split(' ', 1)[1]} {main.tail}{tail}"
     if c.modal == "have to":
@@ -119,7 +125,7 @@ def english(c: Clause) -> str:
     if " not" in aux:  # "do you not" -> "don't you"
         aux = aux.replace(" not", "n't")
     opener = {"polar": "", "what": "what ", "who": "who ", "where": "where ", "when": "when ", "why": "why ", "how": "how "}.get(c.question)
-    if opener is None:  # which X, how many X: the object opens the sentence
+    if opener is None and c.object:  # which X, how many X: the object opens the sentence
         opener, obj = f"{c.question} {c.object.english} ", ""
     return f"{opener}{aux} {c.subject.english} {rest}{obj}{after}{time}"
 
@@ -139,7 +145,7 @@ def gloss(c: Clause) -> list[str]:
         out += c.place[1]
     commanded = c.verb and not c.subject.gloss and not c.negative  # a command begins with its verb
     topic = c.object and not c.object.pronoun and not commanded and (c.object.definite or c.negative or c.question in ("which", "how many"))
-    if topic:
+    if topic and c.object:
         out += c.object.gloss
     out += [] if c.question == "who-subject" else c.subject.gloss
     if c.frequency:
@@ -151,9 +157,9 @@ def gloss(c: Clause) -> list[str]:
     if c.predicate:
         out += c.predicate[1] + negative
     elif c.chain:  # "want NOT go", but "go CANNOT"
-        out += [c.chain.gloss, c.verb.gloss] + negative if cannot else [c.chain.gloss] + negative + [c.verb.gloss]
+        out += [c.chain.gloss, c.doing.gloss] + negative if cannot else [c.chain.gloss] + negative + [c.doing.gloss]
     else:
-        out += [c.verb.gloss] + negative
+        out += [c.doing.gloss] + negative
     if c.tense == "perfect" and not c.negative:
         out += ["FINISH"]
     out += c.recipient.gloss if c.recipient else []
@@ -174,4 +180,4 @@ def gloss(c: Clause) -> list[str]:
         "which": "WHICH",
         "how many": "HOW MANY",
     }
-    return out + wh.get(c.question, "").split()
+    return out + wh.get(c.question or "", "").split()

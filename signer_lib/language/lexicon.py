@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
@@ -88,7 +89,7 @@ def verb_forms(entry: str) -> tuple[tuple[str, ...], str]:
 class Lexicon:
     """``raw`` holds the YAML as it stands; the lists hold its words with their forms."""
 
-    raw: dict
+    raw: dict[str, Any]
     verbs: tuple[Verb, ...]
     clausal: tuple[Verb, ...]
     chain: tuple[Verb, ...]
@@ -97,13 +98,13 @@ class Lexicon:
     adjectives: tuple[Adjective, ...]
 
 
-def _verbs(entries: dict, tail: str = "") -> tuple[Verb, ...]:
+def _verbs(entries: dict[str, Any], tail: str = "") -> tuple[Verb, ...]:
     found = []
     for gloss, spec in entries.items():
         spec = spec if isinstance(spec, dict) else {"en": spec}
         for entry in spec["en"]:
-            forms, own_tail = verb_forms(entry)
-            found.append(Verb(gloss, *forms, tuple(spec.get("object", ())), spec.get("goal", False), own_tail or tail))
+            (base, third, past, participle, ing), own_tail = verb_forms(entry)
+            found.append(Verb(gloss, base, third, past, participle, ing, tuple(spec.get("object", ())), spec.get("goal", False), own_tail or tail))
     return tuple(found)
 
 
@@ -129,5 +130,8 @@ def said(glosses: Sequence[str]) -> str:
     pronouns: dict[str, str] = {}
     for subject, _, possessive, pronoun, own, _ in load_lexicon().raw["pronouns"]:
         pronouns = {pronoun: subject, own: possessive} | pronouns
-    spelled = lambda gloss: gloss.removeprefix("fs-").title() if gloss.startswith("fs-") else gloss.lower().replace("-", " ")
+
+    def spelled(gloss: str) -> str:
+        return gloss.removeprefix("fs-").title() if gloss.startswith("fs-") else gloss.lower().replace("-", " ")
+
     return " ".join(pronouns.get(gloss) or spelled(gloss) for gloss in glosses)

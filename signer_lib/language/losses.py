@@ -104,5 +104,5 @@ def loss_asked(scores: Tensor, span: Tensor, over: float | None = None) -> Tenso
 
     scores (B, L, 2) with -inf where no word stands, span (B, 2) token places -> ()
     """
-    total = sum(cross_entropy(scores[..., end].float(), span[:, end], reduction="sum") for end in (0, 1))
-    return total / (over or len(span))
+    first, last = (cross_entropy(scores[..., end].float(), span[:, end], reduction="sum") for end in (0, 1))
+    return (first + last) / (over or len(span))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from signer_lib.language.grammar import Clause, Phrase
 from signer_lib.language.lexicon import Adjective, Lexicon, Noun, Verb, with_s
+
+T = TypeVar("T")
 
 WAYS = [("well", "GOOD")] * 2 + [("very well", "VERY GOOD")] * 2 + [("fast", "FAST"), ("slowly", "SLOW"), ("a lot", "MANY")]
 
@@ -23,10 +27,15 @@ class Meanings:
     def chance(self, p: float) -> bool:
         return self.rng.random() < p
 
-    def pick(self, items):
-        return self.rng.choice(items if isinstance(items, (list, tuple)) else list(items))
+    def pick(self, items: Iterable[T]) -> T:
+        drawn: T = self.rng.choice(items if isinstance(items, (list, tuple)) else list(items))
+        return drawn
 
-    def noun(self, kinds) -> tuple[Noun, bool]:
+    def one_of(self, makers: Sequence[Callable[[], T]]) -> T:
+        """What one of them makes, drawn at random."""
+        return self.pick(makers)()
+
+    def noun(self, kinds: Iterable[str]) -> tuple[Noun, bool]:
         """A noun of one of the classes; sometimes one that has no gloss, which is fingerspelled."""
         kind = self.pick(kinds)
         if kind in self.raw["unknown"] and self.chance(0.12):
@@ -72,12 +81,18 @@ class Meanings:
             return f"{'the' if the else word} {owner.singular}'s", ([] if the else [sign]) + [owner.gloss, "POSS-3"]
         return word, [sign]
 
-    def phrase(self, kinds, described: float = 0.25, definite: float = 0.35) -> Phrase:
+    def phrase(self, kinds: Iterable[str], described: float = 0.25, definite: float = 0.35) -> Phrase:
         noun, unknown = self.noun(kinds)
-        spelled = lambda word: [f"fs-{word.upper()}"] if unknown else noun.gloss.split()
+
+        def spelled(word: str) -> list[str]:
+            return [f"fs-{word.upper()}"] if unknown else noun.gloss.split()
+
         adj = self.adjective(noun.kind, "attributive") if self.chance(described) else None
         adj = self.very(adj) if adj else ("", [])
-        joined = lambda *words: " ".join(w for w in words if w)
+
+        def joined(*words: str) -> str:
+            return " ".join(w for w in words if w)
+
         if noun.kind == "language" and (unknown or noun.plural is None):
             return Phrase(noun.singular, noun.gloss.split(), "singular", False, kind="language")
         if noun.gloss == "BOWLING":
@@ -88,7 +103,7 @@ class Meanings:
         if self.chance(definite):
             plural = noun.plural and (self.chance(0.2) or noun.singular == "clothes")
             word = self.pick(["the", "the", "these", "those"] if plural else ["the", "the", "the", "this", "that"])
-            english_noun = noun.plural if plural else noun.singular
+            english_noun = noun.plural if noun.plural and plural else noun.singular
             return Phrase(
                 joined(word, adj[0], english_noun), spelled(english_noun) + adj[1], "plural" if plural else "singular", True, kind=noun.kind
             )
@@ -107,7 +122,7 @@ class Meanings:
         head = joined(adj[0], noun.singular)
         article = "an" if head[0].lower() in "aeiou" else "a"
         if noun.gloss in ("PICTURE", "STORY") and self.chance(0.5):
-            of = self.pick([self.name, lambda: self.phrase(["animal", "family", "person"], 0, 0.8)])()
+            of = self.one_of([self.name, lambda: self.phrase(["animal", "family", "person"], 0, 0.8)])
             return Phrase(
                 f"{article} {head} {'of' if noun.gloss == 'PICTURE' else 'about'} {of.as_object}",
                 noun.gloss.split() + adj[1] + of.gloss,
@@ -177,7 +192,7 @@ class Meanings:
         return f"to {there.english}", there.gloss
 
     def company(self) -> tuple[str, list[str]]:
-        who = self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0.1, 0.7)])()
+        who = self.one_of([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0.1, 0.7)])
         return f"with {who.as_object}", ["WITH"] + who.gloss
 
     # --- clauses ----------------------------------------------------------------------------------------------------
@@ -202,7 +217,7 @@ class Meanings:
         if c.predicate and c.tense in ("going to", "perfect", "progressive"):
             c.tense = "present"
         stative = {"WANT", "NEED", "LIKE", "LOVE", "KNOW", "UNDERSTAND", "REMEMBER", "HAVE", "FORGET"}
-        if c.tense == "progressive" and (c.chain or c.verb).gloss in stative:
+        if c.tense == "progressive" and (c.chain or c.doing).gloss in stative:
             c.tense = "present"
         era = {"past": "past", "future": "future", "going to": "future"}.get(c.tense, "present")
         if c.tense in ("present", "past") and self.chance(0.05):
@@ -213,7 +228,7 @@ class Meanings:
         return c
 
     def statement(self) -> Clause:
-        c = self.when(self.pick([self.action, self.action, self.action, self.description])())
+        c = self.when(self.one_of([self.action, self.action, self.action, self.description]))
         roll = self.rng.random()
         if roll < 0.17:
             c.negative = "NOT"
@@ -254,7 +269,7 @@ class Meanings:
             c.chain = None
         if verb.objects:
             person_first = "person" in verb.objects and self.chance(0.5)
-            c.object = self.pick([self.pronoun, self.name])() if person_first else self.phrase(verb.objects)
+            c.object = self.one_of([self.pronoun, self.name]) if person_first else self.phrase(verb.objects)
             if c.object.english == c.subject.english:
                 c.object = self.phrase(["person"], 0, 1)
             if not c.object.pronoun and self.chance(0.1):
@@ -262,7 +277,7 @@ class Meanings:
         elif verb.goal and self.chance(0.75):
             c.goal = self.goal(verb)
         elif verb.gloss == "TALK" and self.chance(0.6):
-            who = self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0.1, 0.7)])()
+            who = self.one_of([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0.1, 0.7)])
             c.goal = f"{self.pick(['to', 'with'])} {who.as_object}", who.gloss
             c.goal = (c.goal[0], ["WITH"] + who.gloss) if c.goal[0].startswith("with") else c.goal
         if not c.goal and self.chance(0.55 if verb.gloss == "LIVE" else 0.16):
@@ -295,10 +310,10 @@ class Meanings:
         if self.chance(0.14):
             return Clause(who, predicate=("", []), place=self.place())
         if self.chance(0.12):
-            pair = [self.adjective("person" if who.pronoun or who.kind == "family" else who.kind, "predicative") for _ in range(2)]
-            if all(pair) and pair[0] != pair[1]:  # "hungry and tired"
+            one, other = (self.adjective("person" if who.pronoun or who.kind == "family" else who.kind, "predicative") for _ in range(2))
+            if one and other and one != other:  # "hungry and tired"
                 word, sign = self.pick([("and", "AND"), ("and", "AND"), ("but", "BUT"), ("or", "OR")])
-                return Clause(who, predicate=(f"{pair[0][0]} {word} {pair[1][0]}", pair[0][1] + [sign] + pair[1][1]))
+                return Clause(who, predicate=(f"{one[0]} {word} {other[0]}", one[1] + [sign] + other[1]))
         if (who.pronoun or who.kind in ("person", "family")) and self.chance(0.12):
             (word, sign), about = (
                 self.pick(list(self.raw["adjective_complements"].items())),
@@ -317,7 +332,7 @@ class Meanings:
         if kind in ("where-is", "what-is"):
             return self.identity(kind)
         if kind == "polar":
-            c = self.when(self.pick([self.action, self.action, self.description])())
+            c = self.when(self.one_of([self.action, self.action, self.description]))
             c.negative = "NOT" if self.chance(0.06) else None
             c.modal = (
                 self.pick(["can", "can", "could", "should", "may"])
@@ -326,7 +341,7 @@ class Meanings:
             )
         else:
             c = self.when(self.action())
-            while c.verb.gloss.startswith("fs-"):
+            while c.doing.gloss.startswith("fs-"):
                 c = self.when(self.action())
         c.question, c.fronted, c.modal = kind, False, c.modal if kind == "polar" else None
         if self.chance(0.6) and kind != "who-subject":
@@ -344,11 +359,11 @@ class Meanings:
             if kind == "what":
                 c.object = None
             else:
-                noun, _ = self.noun(c.verb.objects)
+                noun, _ = self.noun(c.doing.objects)
                 while noun.plural is None:
-                    noun, _ = self.noun([*c.verb.objects, "thing"])
+                    noun, _ = self.noun([*c.doing.objects, "thing"])
                 which = kind == "which" and self.chance(0.6)
-                word = noun.singular if which else noun.plural
+                word = noun.singular if which else noun.plural or ""
                 c.object = Phrase(word, [f"fs-{word.upper()}"] if noun.gloss.startswith("fs-") else noun.gloss.split())
         elif kind == "who":
             c.verb = self.pick([v for v in self.lex.verbs if "person" in v.objects])
@@ -361,13 +376,13 @@ class Meanings:
 
     def identity(self, kind: str) -> Clause:
         if kind == "where-is":
-            what = self.pick(
+            what = self.one_of(
                 [
                     self.pronoun,
                     self.name,
                     *[lambda: self.phrase(["place", "thing", "vehicle", "family", "clothes", "opening", "class"], 0.15, 1)] * 4,
                 ]
-            )()
+            )
             return Clause(what, predicate=("", []), question="where", tense="past" if self.chance(0.12) else "present")
         word, sign = self.possessive()
         head = self.pick(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,9 @@ from signer_lib.language.batching import Batch
 from signer_lib.language.losses import NOTHING, loss_asked, loss_con, loss_kl, loss_sagm, loss_slul, mean_pool
 from signer_lib.language.slul import SLUL
 
+if TYPE_CHECKING:
+    from signer_lib.language.training import SlulConfig
+
 
 class Objective(nn.Module):
     """L_text = L_SLUL + l_sagm L_SAGM + l_kl L_KL + l_con L_con [ours: weights] (+ l_asked L_asked, the pointer's, [ours]).
@@ -18,7 +22,10 @@ class Objective(nn.Module):
     A term whose weight is 0 is not computed. ``everyone`` gathers rows from all processes for the contrast; without it there is one process.
     """
 
-    def __init__(self, slul: SLUL, config, everyone: Callable[[Tensor], Tensor] = lambda rows: rows):
+    glosses: Tensor
+    place: Tensor
+
+    def __init__(self, slul: SLUL, config: SlulConfig, everyone: Callable[[Tensor], Tensor] = lambda rows: rows):
         super().__init__()
         self.slul, self.t5, self.pointer, self.config, self.everyone = slul, slul.model, slul.pointer, config, everyone
         place = torch.full((self.t5.config.vocab_size,), NOTHING)
@@ -42,10 +49,11 @@ class Objective(nn.Module):
         if config.weight_con:
             h_x, h_g = mean_pool(H, batch.mask), mean_pool(states, batch.labels != NOTHING)
             terms["con"] = loss_con(self.everyone(h_x), self.everyone(h_g), config.tau)
-        if batch.asked:
+        if batch.asked and batch.words is not None and batch.span is not None:
             A = self.slul.encode({"input_ids": batch.asks, "attention_mask": batch.asks_mask})
             terms["asked"] = loss_asked(self.slul.point(A, batch.words), batch.span, batch.asked)
-        return terms | {"total": sum(self.weight(name) * value for name, value in terms.items())}
+        total: Any = sum(self.weight(name) * value for name, value in terms.items())
+        return terms | {"total": total}
 
     def weight(self, name: str) -> float:
         """How much a term counts in L_text."""

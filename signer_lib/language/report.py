@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import load_json
@@ -31,12 +33,15 @@ def in_prompts(texts: list[str]) -> list[Prompt]:
     return [ask(wordings[i % len(wordings)], text, rng) for i, text in enumerate(texts)]
 
 
-def prompt_scores(slul: SLUL, texts: list[str], glosses: list[list[str]]) -> dict:
+def prompt_scores(slul: SLUL, texts: list[str], glosses: list[list[str]]) -> dict[str, Any]:
     """Shares (%): prompts that give the sentence's glosses; prompts whose words are marked right; plain texts that are left whole."""
     prompts = in_prompts(texts)
     asked = slul.asked([prompt.text for prompt in prompts])
     inside = [sentence.glosses for sentence in slul.translate(asked)]
-    share = lambda right: 100 * sum(right) / len(texts)
+
+    def share(right: Iterable[bool]) -> float:
+        return 100 * sum(right) / len(texts)
+
     return {
         "same_glosses_in_a_prompt_percent": share(a == b for a, b in zip(glosses, inside)),
         "same_words_in_a_prompt_percent": share(normalised(a) == normalised(prompt.inside) for a, prompt in zip(asked, prompts)),
@@ -50,9 +55,10 @@ def spelled(found: list[list[str]], pairs: list[Pair]) -> float:
     return 100 * sum(word in out for word, out in wanted) / len(wanted)
 
 
-def speed(slul: SLUL, texts: list[str], beams: int = 5) -> dict:
+def speed(slul: SLUL, texts: list[str], beams: int = 5) -> dict[str, Any]:
     """Seconds for 100 sentences, decoded together and one by one, in turn in one run; the best of three for each."""
-    texts, seconds = (texts * 100)[:100], {"together": [], "one_by_one": []}
+    texts = (texts * 100)[:100]
+    seconds: dict[str, list[float]] = {"together": [], "one_by_one": []}
     for _ in range(3):
         for way, call in (("together", lambda: slul.translate(texts, beams)), ("one_by_one", lambda: [slul.translate([t], beams) for t in texts])):
             start = time.perf_counter()

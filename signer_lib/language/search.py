@@ -12,9 +12,10 @@ This is what ``generate`` of transformers finds; but for one sentence most of a 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers import T5ForConditionalGeneration
 
@@ -28,10 +29,12 @@ class Decoder:
 
     def __init__(self, model: T5ForConditionalGeneration, H: Tensor, mask: Tensor, longest: int):
         """H (B, L, d), mask (B, L); ``longest`` is the greatest number of steps."""
-        self.stack, self.mask = model.decoder, mask[:, None, None].bool()
-        first = self.stack.block[0].layer[0].SelfAttention  # its bias for how far back a token lies is every layer's
+        self.stack = model.decoder
+        self.blocks = cast(Any, model.decoder.block)
+        self.mask = mask[:, None, None].bool()
+        first = self.blocks[0].layer[0].SelfAttention  # its bias for how far back a token lies is every layer's
         self.bias = first.compute_bias(1, longest, past_seen_tokens=longest - 1)  # (1, heads, 1, longest), the nearest last
-        self.H_keys = [keys_over(H, block.layer[1].EncDecAttention) for block in self.stack.block]
+        self.H_keys = [keys_over(H, block.layer[1].EncDecAttention) for block in self.blocks]
         self.keys = [H_keys[:, :, :, :0] for H_keys in self.H_keys]
 
     def keep(self, texts: Tensor) -> None:
@@ -41,7 +44,7 @@ class Decoder:
     def step(self, tokens: Tensor, parents: Tensor) -> Tensor:
         """tokens (R,), each read after what row ``parents`` (R,) of the last step has read (at first: its text) -> their states (R, d)"""
         x = self.stack.embed_tokens(tokens)[:, None]  # (R, 1, d)
-        for i, block in enumerate(self.stack.block):
+        for i, block in enumerate(self.blocks):
             back, over, feed_forward = block.layer
             y = normed(x, back.layer_norm)
             self.keys[i] = torch.cat([self.keys[i].index_select(1, parents), keys_over(y, back.SelfAttention)], dim=-2)
@@ -52,21 +55,23 @@ class Decoder:
         return normed(x, self.stack.final_layer_norm)[:, 0]
 
 
-def normed(x: Tensor, norm: nn.Module) -> Tensor:
+def normed(x: Tensor, norm: Any) -> Tensor:
     """T5's norm in one call. (..., d) -> (..., d)"""
     return rms_norm(x, x.shape[-1:], norm.weight, norm.variance_epsilon)
 
 
-def keys_over(x: Tensor, attention: nn.Module) -> Tensor:
+def keys_over(x: Tensor, attention: Any) -> Tensor:
     """x (B, N, d) -> keys and values (2, B, heads, N, d_kv)"""
-    return torch.stack([attention.k(x), attention.v(x)]).unflatten(-1, (attention.n_heads, -1)).transpose(2, 3)
+    result: Tensor = torch.stack([attention.k(x), attention.v(x)]).unflatten(-1, (attention.n_heads, -1)).transpose(2, 3)
+    return result
 
 
-def attend(y: Tensor, keys: Tensor, mask: Tensor, attention: nn.Module) -> Tensor:
+def attend(y: Tensor, keys: Tensor, mask: Tensor, attention: Any) -> Tensor:
     """y (B, N, d) over keys and values (2, B, heads, M, d_kv); ``mask`` is boolean, or a bias -> (B, N, d)"""
     queries = attention.q(y).unflatten(-1, (attention.n_heads, -1)).transpose(1, 2)
-    found = scaled_dot_product_attention(queries, *keys, attn_mask=mask, scale=1.0)  # T5 has no 1 / sqrt(d_kv)
-    return attention.o(found.transpose(1, 2).flatten(2))
+    found = scaled_dot_product_attention(queries, keys[0], keys[1], attn_mask=mask, scale=1.0)  # T5 has no 1 / sqrt(d_kv)
+    result: Tensor = attention.o(found.transpose(1, 2).flatten(2))
+    return result
 
 
 @dataclass

@@ -6,7 +6,7 @@ The T5, Text2Gloss and Prompt2Gloss are the paper's [paper]; sizes, tokenizer, t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, T5Config, T5ForConditionalGeneration
+from transformers import AutoConfig, AutoTokenizer, BatchEncoding, T5Config, T5ForConditionalGeneration
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import damaged, load_json, load_weights, save_half
@@ -52,7 +52,7 @@ class SLUL:
     ``pointer`` [ours] marks the words of a prompt that are to be signed; None for a model that was trained without prompts.
     """
 
-    def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict, pointer: nn.Linear | None = None):
+    def __init__(self, model: T5ForConditionalGeneration, tokenizer: SignTokenizer, settings: dict[str, Any], pointer: nn.Linear | None = None):
         self.model, self.tokenizer, self.settings, self.pointer = model, tokenizer, settings, pointer
         fast = tokenizer.fast
         added = fast.added_tokens_decoder.items()
@@ -60,7 +60,7 @@ class SLUL:
         self.slots = torch.isin(self.glosses, torch.tensor(fast.convert_tokens_to_ids(SLOTS)))
 
     @classmethod
-    def new(cls, tokenizer: SignTokenizer, settings: dict, size: dict, prompts: bool = False) -> SLUL:
+    def new(cls, tokenizer: SignTokenizer, settings: dict[str, Any], size: dict[str, Any], prompts: bool = False) -> SLUL:
         """A T5 with random weights. ``size`` holds T5Config's fields, ``settings`` the language, the search and the longest output."""
         fast = tokenizer.fast
         special = {"pad_token_id": fast.pad_token_id, "eos_token_id": fast.eos_token_id, "decoder_start_token_id": fast.pad_token_id}
@@ -68,7 +68,7 @@ class SLUL:
         return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2, bias=False) if prompts else None)
 
     @classmethod
-    def from_base(cls, base: str, pairs: list[tuple[str, str]], settings: dict, prompts: bool = False) -> SLUL:
+    def from_base(cls, base: str, pairs: list[tuple[str, str]], settings: dict[str, Any], prompts: bool = False) -> SLUL:
         """Any T5 of the hub, or of a local folder, with its own tokenizer and the glosses of ``pairs`` as new tokens.
 
         Raises ``SignerError`` if it cannot be loaded or is no T5.
@@ -77,7 +77,7 @@ class SLUL:
             if (kind := AutoConfig.from_pretrained(base, trust_remote_code=False).model_type) != "t5":
                 raise ValueError(f"it is of type {kind}")
             model = T5ForConditionalGeneration.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
-            fast = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+            fast: Any = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
             if not fast.is_fast:
                 raise ValueError("its tokenizer has no fast form")
         except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -106,7 +106,8 @@ class SLUL:
         pointer = nn.Linear(model.config.d_model, 2, bias=False) if settings["prompts"] else None
         if pointer:
             load_weights(pointer.to(device), folder, "pointer.safetensors")
-        return cls(model.to(device).eval(), tokenizer, settings, pointer)
+        nn.Module.to(model, device)
+        return cls(model.eval(), tokenizer, settings, pointer)
 
     def save_pretrained(self, folder: Path) -> None:
         """Writes into an existing folder; see ``files.filling``."""
@@ -133,24 +134,28 @@ class SLUL:
         """[l ; x] of Eq. 1 as text: the language tag, the mode [ours] ("text" or "prompt"), then the words."""
         return f"{language_tag(self.settings['language'])} {MODES[mode]} {encoded.text}"
 
-    def batch(self, encoded: list[Encoded], mode: str = "text") -> dict[str, Tensor]:
+    def batch(self, encoded: list[Encoded], mode: str = "text") -> BatchEncoding:
         """[l ; x] of Eq. 1 -> input_ids, attention_mask (B, L)"""
         sources = [self.source(e, mode) for e in encoded]
-        return self.tokenizer.fast(sources, padding=True, return_tensors="pt", return_token_type_ids=False).to(self.device)
+        read: BatchEncoding = self.tokenizer.fast(sources, padding=True, return_tensors="pt", return_token_type_ids=False)
+        return read.to(self.device)
 
-    def encode(self, batch: dict[str, Tensor]) -> Tensor:
+    def encode(self, batch: Mapping[str, Any]) -> Tensor:
         """Eq. 1 [secondary]: H = Enc([l ; x]), (B, L, d)."""
-        return self.model.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+        result: Tensor = self.model.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+        return result
 
-    def words_of(self, batch: dict[str, Tensor], encoded: list[Encoded], mode: str) -> Tensor:
+    def words_of(self, batch: BatchEncoding, encoded: list[Encoded], mode: str) -> Tensor:
         """Which word of its text each token of ``batch`` belongs to, (B, L); -1 for the language tag, the mode, the end and padding."""
         places = [[self.source(e, mode)[:end].count(" ") - 2 if end else -1 for _, end in encoding.offsets]
-                  for e, encoding in zip(encoded, batch.encodings)]
+                  for e, encoding in zip(encoded, batch.encodings or [])]
         return torch.tensor(places, device=self.device).clamp(min=-1)
 
     def point(self, H: Tensor, words: Tensor) -> Tensor:
         """The pointer [ours]: how well each token begins and ends what is to be signed. H (B, L, d), words (B, L) -> (B, L, 2), -inf off words"""
-        return self.pointer(H).masked_fill((words < 0)[..., None], float("-inf"))
+        assert self.pointer is not None                         # a model that was trained with prompts
+        result: Tensor = self.pointer(H).masked_fill((words < 0)[..., None], float("-inf"))
+        return result
 
     @torch.inference_mode()
     def asked(self, texts: list[str]) -> list[str]:
@@ -216,7 +221,7 @@ class SLUL:
             raise SignerError(f"each text has its own glosses: there are {len(texts)} texts and {len(glosses)} lists of glosses")
         return _in_batches(texts, lambda rows: self._state_of([texts[row] for row in rows], [glosses[row] for row in rows]))
 
-    def search(self, H: Tensor, batch: dict[str, Tensor], beams: int) -> tuple[list[list[Hypothesis]], Tensor]:
+    def search(self, H: Tensor, batch: Mapping[str, Any], beams: int) -> tuple[list[list[Hypothesis]], Tensor]:
         """The best gloss sentences of each text by beam search, and the states they were chosen from; see ``beam_search``. [ours: the search]
 
         Pieces of spoken words are never written; a slot as often as it stands in the text, and no other slot at all.
@@ -237,7 +242,7 @@ class SLUL:
         context, states = mean_pool(H, batch["attention_mask"]).float().cpu(), states.float().cpu()
         fast, out = self.tokenizer.fast, []
         for row, (text, e, (best, *_)) in enumerate(zip(texts, encoded, found)):
-            tokens = fast.convert_ids_to_tokens(self.glosses[best.glosses].tolist())
+            tokens = self.tokenizer.tokens(self.glosses[best.glosses].tolist())
             signed = len(tokens) - (tokens[-1] == fast.eos_token)
             out.append(_understood(text, e, self.tokenizer.show(tokens[:signed], e.words), states[best.places[:signed]], context[row]))
         return out
@@ -250,7 +255,7 @@ class SLUL:
         H = self.encode(batch)
         config = self.model.config
         read = [[config.decoder_start_token_id, *self._ids_of(row, e)] for row, e in zip(glosses, encoded)]
-        tokens = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in read], batch_first=True, padding_value=config.pad_token_id)
+        tokens = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in read], batch_first=True, padding_value=config.pad_token_id or 0)
         states = self.model.decoder(input_ids=tokens.to(self.device), encoder_hidden_states=H, encoder_attention_mask=batch["attention_mask"],
                                     use_cache=False).last_hidden_state.float().cpu()  # the state that has read g_<i emits g_i
         context = mean_pool(H, batch["attention_mask"]).float().cpu()
@@ -260,7 +265,8 @@ class SLUL:
     def _ids_of(self, glosses: list[str], encoded: Encoded) -> list[int]:
         """The tokens of given glosses; see ``state_of``."""
         slots = dict(zip(encoded.words, SLOTS))
-        free, out = iter(SLOTS[len(slots) :]), []
+        free = iter(SLOTS[len(slots) :])
+        out: list[int] = []
         for gloss in glosses:
             word = SignTokenizer.spell(gloss).removeprefix(SPELLED)
             if gloss not in self.ids and word not in slots:
@@ -268,7 +274,7 @@ class SLUL:
                     left = "left " if slots else ""
                     raise SignerError(f"SLUL never learned the gloss {gloss}, and has no slot {left}for unknown words: leave it out")
                 slots[word] = slot
-            out.append(self.ids[gloss] if gloss in self.ids else self.tokenizer.fast.convert_tokens_to_ids(slots[word]))
+            out.append(self.ids[gloss] if gloss in self.ids else self.tokenizer.ids([slots[word]])[0])
         return out
 
 

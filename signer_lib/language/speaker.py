@@ -48,8 +48,8 @@ class Speaker(Meanings):
         c = self.action()
         while (
             c.chain
-            or c.verb.gloss in ("HAVE", "LIKE", "WANT", "NEED", "KNOW", "GRADUATE", "LIVE", "LOVE", "UNDERSTAND")
-            or c.verb.gloss.startswith("fs-")
+            or c.doing.gloss in ("HAVE", "LIKE", "WANT", "NEED", "KNOW", "GRADUATE", "LIVE", "LOVE", "UNDERSTAND")
+            or c.doing.gloss.startswith("fs-")
         ):
             c = self.action()
         you = Phrase("you", [], "plural", True, True)
@@ -72,7 +72,7 @@ class Speaker(Meanings):
     def polite(self) -> Said:
         """ "Can you help me?", "Could you please ..." and "I would like ..."."""
         c = self.action()
-        while c.chain or c.modal or c.verb.gloss in ("HAVE", "LIKE", "LOVE", "NEED", "WANT", "KNOW", "GRADUATE", "LIVE"):
+        while c.chain or c.modal or c.doing.gloss in ("HAVE", "LIKE", "LOVE", "NEED", "WANT", "KNOW", "GRADUATE", "LIVE"):
             c = self.action()
         c.subject, c.tense, c.time = Phrase("you", [], "plural", True, True), "present", None
         said = english(c).replace("you ", "", 1).strip()
@@ -123,7 +123,7 @@ class Speaker(Meanings):
         inner.fronted = False
         if self.chance(0.25):  # "tell him (that) I am busy"
             c.verb = next(v for v in self.lex.verbs if v.gloss == "TELL")
-            c.recipient = self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 0.9)])()
+            c.recipient = self.one_of([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 0.9)])
             if self.chance(0.5):
                 c.subject = Phrase("you", [], "plural", True, True)
                 said, please = english(c).replace("you ", "", 1), self.chance(0.4)
@@ -197,7 +197,7 @@ class Speaker(Meanings):
         c.verb = self.pick([v for v in self.lex.verbs if v.gloss in ("BUY", "MAKE", "BRING", "COOK", "GIVE", "TELL")])
         c.chain = c.place = c.company = c.ending = c.predicate = c.complement = None
         c.object = self.phrase([k for k in c.verb.objects if k != "person"] or ["media"])
-        who = self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 0.9)])()
+        who = self.one_of([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 0.9)])
         c.goal = (f"{'to' if c.verb.gloss in ('GIVE', 'TELL') else 'for'} {who.as_object}", who.gloss)
         if self.chance(0.6):  # "Give me the book"
             c.goal, c.recipient = None, who
@@ -220,17 +220,18 @@ class Speaker(Meanings):
             what = self.phrase(["clothes", "vehicle", "animal", "opening", "thing"], 0, 1)
             return f"what color {be(what.person, False)} {what.english}", what.gloss + ["COLOR", "WHAT"], "?"
         if roll < 0.7:
-            who = self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 1)])()
+            who = self.one_of([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 1)])
             word, sign = self.pick([("old", "OLD"), ("tall", "TALL")])
             return f"how {word} {be(who.person, False)} {who.english}", who.gloss + [sign, "HOW"], "?"
-        noun, (place, sign) = self.pick([n for n in self.lex.nouns if n.plural and n.kind in ("person", "thing", "animal")]), self.place()
-        return f"how many {noun.plural} are {place}", sign + noun.gloss.split() + ["HOW", "MANY"], "?"
+        noun, (place, where) = self.pick([n for n in self.lex.nouns if n.plural and n.kind in ("person", "thing", "animal")]), self.place()
+        return f"how many {noun.plural} are {place}", where + noun.gloss.split() + ["HOW", "MANY"], "?"
 
     def activity(self) -> Said:
         """ "Learning ASL is easy", "It is fun to read books"."""
         verb = self.pick([v for v in self.lex.verbs if v.objects and "person" not in v.objects])
-        what, how = self.phrase(verb.objects, 0, 0.15), self.adjective("class", "attributive")
-        how = self.very(how)
+        what, found = self.phrase(verb.objects, 0, 0.15), self.adjective("class", "attributive")
+        assert found is not None                                # there are adjectives for a class
+        how = self.very(found)
         sign = what.gloss + [verb.gloss] if what.definite else [verb.gloss] + what.gloss
         if self.chance(0.4):
             return f"{verb.ing} {what.english} is {how[0]}", sign + how[1], "."
@@ -260,7 +261,7 @@ class Speaker(Meanings):
             or a.frequency
             or a.tense not in ("present", "past")
             or b.chain
-            or b.verb.gloss.startswith("fs-")
+            or b.doing.gloss.startswith("fs-")
         ):
             a, b = self.statement(), self.action()
         b.subject, b.tense, a.ending, b.place = a.subject, a.tense, None, None
@@ -279,7 +280,7 @@ class Speaker(Meanings):
 
     def aged(self) -> Said:
         who, (word, sign) = (
-            self.pick([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 1)])(),
+            self.one_of([self.pronoun, self.name, lambda: self.phrase(["family", "person"], 0, 1)]),
             self.pick(list(self.raw["numbers"].items())),
         )
         return (
@@ -290,8 +291,8 @@ class Speaker(Meanings):
 
     def addressed(self) -> Said:
         """ "Sam, come here." and "Good morning, Doctor Chen."."""
-        said, sign, mark = self.pick([self.command, self.asked, self.idiom])()
-        name = self.pick([self.name, self.titled, self.by_title])()
+        said, sign, mark = self.one_of([self.command, self.asked, self.idiom])
+        name = self.one_of([self.name, self.titled, self.by_title])
         if self.chance(0.4):
             return f"{name.english}, {said}", name.gloss + sign, mark
         return f"{said}, {name.english}", sign + name.gloss, mark
@@ -340,7 +341,7 @@ class Speaker(Meanings):
         return f"{word}{'' if word == 'maybe' else ','} {english(c)}", [sign] + gloss(c), "."
 
     def fragment(self) -> Said:
-        part = self.pick([lambda: self.phrase(list(self.by_kind), 0.5), lambda: self.phrase(["thing", "food"], 1.0), self.name])()
+        part = self.one_of([lambda: self.phrase(list(self.by_kind), 0.5), lambda: self.phrase(["thing", "food"], 1.0), self.name])
         return part.english, part.gloss, "."
 
     def thanks(self) -> Said:
@@ -349,7 +350,7 @@ class Speaker(Meanings):
             c = self.action()
         opener = self.pick([("thank you for", ["THANK-YOU"]), ("thanks for", ["THANK-YOU"]), ("sorry for", ["SORRY"])])
         obj = c.object
-        return f"{opener[0]} {c.verb.ing} {obj.as_object}", opener[1] + [c.verb.gloss] + obj.gloss, "."
+        return f"{opener[0]} {c.doing.ing} {obj.as_object}", opener[1] + [c.doing.gloss] + obj.gloss, "."
 
     KINDS = {
         "plain": 34,

@@ -75,7 +75,8 @@ class StreamBatches:
             raise SignerError(f"{corpus.name} has {len(corpus)} pairs, fewer than a batch of {config.batch_size}: train without --stream")
         self.corpus, self.make, self.whole, self.seed, self.rank, self.processes = corpus, make, config.batch_size, seed, rank, processes
         self.config = replace(config, batch_size=config.batch_size // processes, prompts=-(-config.prompts // processes))
-        self.block, self.batches, self.state = -1, None, {}
+        self.block, self.batches = -1, make([], self.config, seed)
+        self.state: dict[str, Any] = {}
         self._from(0)
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from signer_lib.checkpoint import load_json
 from signer_lib.errors import SignerError, run
@@ -38,7 +39,7 @@ def copied(text: str) -> str:
     return " ".join("".join(c for c in text.upper() if c.isalnum() or c in " '-").split())
 
 
-def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]:
+def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict[str, Any]]:
     """BLEU-4 by greedy search when words of the source are dropped, misspelt or replaced by rarer synonyms, at each of ``RATES``."""
     counts, texts = word_counts(text for text, _ in corpus.train), [text for text, _ in pairs]
     for kind in KINDS:
@@ -51,7 +52,7 @@ def under_noise(slul: SLUL, corpus: Corpus, pairs: list[Pair]) -> Iterator[dict]
             yield {"noise": kind, "rate": rate, "words_changed": round(share, 4), "bleu4": scores["bleu4"], "wer": scores["wer"]}
 
 
-def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path, minutes: float | None = None) -> dict:
+def one_run(variant: str, seed: int, corpus: Corpus, size: str, work: Path, minutes: float | None = None) -> dict[str, Any]:
     """Trains one variant with one seed and scores it. JSON-ready."""
     out = work / f"{variant}-{seed}"
     if not (out / "training.json").is_file():  # else it was trained before, and is only scored

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,30 +109,70 @@ class Encoded:
     words: list[str]
 
 
-class SignTokenizer:
-    """A subword tokenizer with one token a gloss, the slot tokens, and the list of words that the training corpus explains.
+class Words:
+    """Texts as words, of which those that the training corpus does not explain become slots.
 
     ``known`` is None for a corpus that fingerspells nothing: then no word becomes a slot.
     """
 
+    def __init__(self, known: set[str] | None):
+        self.known = known
+
+    def normal(self, text: str) -> str:
+        """The text as its words are counted: made plain where words are spelled with Latin letters, else only of one Unicode form."""
+        return unicodedata.normalize("NFC", text) if self.known is None else plain(text)
+
+    def words(self, text: str) -> list[str]:
+        return WORD.findall(self.normal(text))
+
+    def encode_words(self, text: str) -> Encoded:
+        """Lower-cased words with marks set apart; a word that the corpus does not explain, or a name, becomes a slot."""
+        if self.known is None:
+            return Encoded(" ".join(word.lower() for word in self.words(text)), [])
+        found = self.words(text)
+        out: list[str] = []
+        slots: list[str] = []
+        capitals = [word[0].isupper() for word in found[1:] if word[0].isalpha() and word != "I"]
+        titled = text.isupper() or (len(capitals) > 2 and sum(capitals) > 0.7 * len(capitals))      # then a capital says nothing
+        for place, word in enumerate(found):
+            inside = place > 0 and found[place - 1][-1] not in ".!?\"':"
+            shouted = len(word) > 1 and word.isupper()
+            named = inside and word[0].isupper() and not shouted and word != "I" and not titled and word not in PROPER
+            if word[0].isalnum() and (word.lower() not in self.known or named):
+                if word.upper() not in slots and len(slots) < len(SLOTS):
+                    slots.append(word.upper())
+                if word.upper() in slots:
+                    out.append(SLOTS[slots.index(word.upper())])
+                    continue
+            out.append(word.lower())
+        return Encoded(" ".join(out), slots)
+
+
+class SignTokenizer(Words):
+    """A subword tokenizer with one token a gloss, the slot tokens, and the list of words that the training corpus explains."""
+
     def __init__(self, fast: PreTrainedTokenizerFast, known: set[str] | None):
-        self.fast, self.known = fast, known
+        super().__init__(known)
+        self.fast = fast
 
     # --- making ------------------------------------------------------------------------------------------------------
     @classmethod
     def train(cls, pairs: Iterable[tuple[str, str]], language: str, vocabulary: int = 3000) -> SignTokenizer:
         """Byte-pair pieces (with bytes to fall back on) from the texts; every gloss of the corpus is a token of its own."""
-        maker = cls(None, known_words(pairs))
+        reader = Words(known_words(pairs))
         core = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, continuing_subword_prefix="##"))
         core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        texts = lambda: (maker.encode_words(text).text for text, _ in pairs)        # twice, as a streamed corpus does not fit into memory
+
+        def texts() -> Iterator[str]:                                       # twice, as a streamed corpus does not fit into memory
+            return (reader.encode_words(text).text for text, _ in pairs)
+
         inner = ["##" + letter for letter in sorted({letter for text in texts() for letter in text} - {" "})]   # the trainer's own order varies
         trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, continuing_subword_prefix="##",
                                       special_tokens=SPECIAL + _marks(language) + [f"<0x{b:02X}>" for b in range(256)] + inner)
         core.train_from_iterator(texts(), trainer)
         core.add_tokens([AddedToken(gloss, single_word=True) for gloss in gloss_names(pairs)])
         core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", core.token_to_id("</s>"))])
-        return cls(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"), maker.known)
+        return cls(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"), reader.known)
 
     @classmethod
     def extend(cls, fast: PreTrainedTokenizerFast, pairs: Iterable[tuple[str, str]], language: str) -> SignTokenizer:
@@ -152,33 +192,14 @@ class SignTokenizer:
         known = set(filter(None, words.read_text(encoding="utf-8").split("\n"))) if words.is_file() else None
         return cls(PreTrainedTokenizerFast.from_pretrained(folder), known)
 
-    # --- text side ---------------------------------------------------------------------------------------------------
-    def normal(self, text: str) -> str:
-        """The text as its words are counted: made plain where words are spelled with Latin letters, else only of one Unicode form."""
-        return unicodedata.normalize("NFC", text) if self.known is None else plain(text)
+    # --- tokens ------------------------------------------------------------------------------------------------------
+    def ids(self, tokens: list[str]) -> list[int]:
+        """One each."""
+        return [found for token in tokens if isinstance(found := self.fast.convert_tokens_to_ids(token), int)]
 
-    def words(self, text: str) -> list[str]:
-        return WORD.findall(self.normal(text))
-
-    def encode_words(self, text: str) -> Encoded:
-        """Lower-cased words with marks set apart; a word that the corpus does not explain, or a name, becomes a slot."""
-        if self.known is None:
-            return Encoded(" ".join(word.lower() for word in self.words(text)), [])
-        found, out, slots = self.words(text), [], []
-        capitals = [word[0].isupper() for word in found[1:] if word[0].isalpha() and word != "I"]
-        titled = text.isupper() or (len(capitals) > 2 and sum(capitals) > 0.7 * len(capitals))      # then a capital says nothing
-        for place, word in enumerate(found):
-            inside = place > 0 and found[place - 1][-1] not in ".!?\"':"
-            shouted = len(word) > 1 and word.isupper()
-            named = inside and word[0].isupper() and not shouted and word != "I" and not titled and word not in PROPER
-            if word[0].isalnum() and (word.lower() not in self.known or named):
-                if word.upper() not in slots and len(slots) < len(SLOTS):
-                    slots.append(word.upper())
-                if word.upper() in slots:
-                    out.append(SLOTS[slots.index(word.upper())])
-                    continue
-            out.append(word.lower())
-        return Encoded(" ".join(out), slots)
+    def tokens(self, ids: list[int]) -> list[str]:
+        """One each."""
+        return [found for i in ids if isinstance(found := self.fast.convert_ids_to_tokens(i), str)]
 
     # --- gloss side --------------------------------------------------------------------------------------------------
     @staticmethod

@@ -7,8 +7,10 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import gather_object, set_seed
@@ -36,7 +38,7 @@ from signer_lib.resume import whole
 class SlulConfig:
     """A preset of ``signer_lib/presets/slul_*.yaml``; the comments there say what each value is for."""
 
-    model: dict
+    model: dict[str, Any]
     vocabulary: int
     epochs: int
     batch_size: int
@@ -64,7 +66,7 @@ class SlulConfig:
     max_glosses: int
     precision: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {"masking": ("uniform", "semantic"), "kl_moves": ("both", "masked", "whole"), "precision": ("auto", "fp32", "bf16")}
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
@@ -87,7 +89,7 @@ def slul_config(size: str, changes: list[str] | None = None) -> SlulConfig:
     return load_config(SlulConfig, size if size.endswith((".yaml", ".yml")) else f"slul_{size}", changes)
 
 
-def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict:
+def evaluate(slul: SLUL, pairs: list[Pair], beams: int | None = None) -> dict[str, Any]:
     """``text_scores`` of what SLUL makes of the pairs' texts."""
     found = slul.translate([text for text, _ in pairs], beams)
     return text_scores([" ".join(sentence.glosses) for sentence in found], [gloss for _, gloss in pairs])
@@ -102,13 +104,15 @@ def new_slul(config: SlulConfig, corpus: Corpus, base: str | None = None) -> SLU
     return SLUL.new(SignTokenizer.train(corpus.train, corpus.language, config.vocabulary), settings, config.model, prompts)
 
 
-class Training(Loop):
+class Training(Loop[SLUL]):
     """One training of SLUL: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
 
     title = "slul"
+    config: SlulConfig
+    batches: Batches
 
     def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
         self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
@@ -126,7 +130,10 @@ class Training(Loop):
         if self.streamed and config.masking == "semantic":
             raise SignerError("semantic masking counts all glosses beforehand: take masking=uniform, or train without --stream")
         idf = self._idf() if config.masking == "semantic" else None
-        make = lambda pairs, config, seed: Batches(self.slul, pairs, corpus.prompts, config, seed, idf)
+
+        def make(pairs: Sequence[Pair], config: SlulConfig, seed: int) -> Batches:
+            return Batches(self.slul, pairs, corpus.prompts, config, seed, idf)
+
         self.batches = StreamBatches(corpus.train, make, config, seed, self.accelerator.process_index, self.accelerator.num_processes) \
             if self.streamed else make(corpus.train, config, seed)
         parts = config.micro_batches * self.accelerator.num_processes
@@ -216,14 +223,14 @@ class Training(Loop):
         fast = self.slul.tokenizer.fast
         glosses = [" ".join(SLOTS[0] if token.startswith(SPELLED) else token for token in gloss.split()) for _, gloss in self.corpus.train]
         idf = inverse_document_frequency(fast(glosses, add_special_tokens=False).input_ids, len(fast))
-        slots = fast.convert_tokens_to_ids(SLOTS)
+        slots = self.slul.tokenizer.ids(SLOTS)
         idf[slots] = idf[slots[0]].item()
         return idf
 
     # --- the whole ---------------------------------------------------------------------------------------------------
     def score(self, epoch: int) -> None:
         """Dev BLEU-4 of the averaged weights, by greedy search."""
-        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else None
+        scores = evaluate(self.averaged.slul, self.corpus.dev, beams=1) if self.accelerator.is_main_process else {}
         scores = self._agree(scores)
         shown = {f"dev_{key}": round(scores[key], 2) for key in ("bleu4", "rouge", "wer", "exact")}
         self._write({"step": self.state["step"], "epoch": epoch, **shown})
@@ -239,7 +246,7 @@ class Training(Loop):
         return {"weights": self.inner, "averaged": self.averaged}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, SLUL]:
         return self.averaged, self.averaged.slul
 
 

@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,11 +38,11 @@ class Reading:
 class BackTranslation:
     """A reader with its glosses and pieces. ``read`` and ``scores`` take poses of the skeleton and frame rate of ``settings``."""
 
-    def __init__(self, net: Reader, pieces: Pieces, glosses: list[str], settings: dict):
+    def __init__(self, net: Reader, pieces: Pieces, glosses: list[str], settings: dict[str, Any]):
         self.net, self.pieces, self.glosses, self.settings = net, pieces, glosses, settings
 
     @classmethod
-    def new(cls, pieces: Pieces, glosses: list[str], settings: dict) -> BackTranslation:
+    def new(cls, pieces: Pieces, glosses: list[str], settings: dict[str, Any]) -> BackTranslation:
         """Random weights. ``settings``: fps, skeleton, root, anchors, max_pieces (the longest text), size (the fields of ``Size``)."""
         size = Size(**settings["size"])
         return cls(Reader(size, settings["root"], settings["anchors"], len(glosses), len(pieces)), pieces, glosses, settings)
@@ -103,7 +104,7 @@ class BackTranslation:
             pieces = torch.cat([pieces, nearest[:, None]], 1)
         return [Reading(units, self.pieces.decode(row)) for units, row in zip(glosses, pieces.tolist())]
 
-    def scores(self, poses: list[np.ndarray], texts: list[str], glosses: list[list[str]]) -> dict:
+    def scores(self, poses: list[np.ndarray], texts: list[str], glosses: list[list[str]]) -> dict[str, Any]:
         """Readings of N sequences against their texts and glosses (units as in ``SPLIT.gloss``), as one flat dictionary.
 
         Of texts (``normal_text``: lower case, words only): bleu1..bleu4, rouge, chrf (0-100). Of glosses: wer (%), bleu4_glosses.
@@ -113,7 +114,7 @@ class BackTranslation:
         return found | {"signature": f"back-translation|reader:{self.fingerprint}|text:lower,words|search:greedy + {found['signature']}"}
 
 
-def reading_scores(found: list[Reading], texts: list[str], glosses: list[list[str]]) -> dict:
+def reading_scores(found: list[Reading], texts: list[str], glosses: list[list[str]]) -> dict[str, Any]:
     """``BackTranslation.scores`` of what was read already; the signature leaves out who read it."""
     text = text_scores([reading.text for reading in found], [normal_text(text) for text in texts])
     gloss = text_scores([" ".join(reading.glosses) for reading in found], [" ".join(units) for units in glosses])
@@ -121,7 +122,7 @@ def reading_scores(found: list[Reading], texts: list[str], glosses: list[list[st
     return kept | {"wer": gloss["wer"], "bleu4_glosses": gloss["bleu4"], "count": text["count"], "signature": text["signature"]}
 
 
-def settings_of(size: Size, fps: float, skeleton: str, poses: list[np.ndarray], max_pieces: int) -> dict:
+def settings_of(size: Size, fps: float, skeleton: str, poses: list[np.ndarray], max_pieces: int) -> dict[str, Any]:
     """What ``BackTranslation.new`` needs to know of the data and the network."""
     root, anchors = root_and_anchors(skeleton, poses)
     return {"fps": fps, "skeleton": skeleton, "root": root, "anchors": anchors, "max_pieces": max_pieces, "size": asdict(size)}

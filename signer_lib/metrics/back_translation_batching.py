@@ -7,7 +7,8 @@ several processes see the same batch, of which each computes its own rows.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from signer_lib.metrics.back_translation_seen import Detection
 from signer_lib.metrics.pieces import PAD, START
 from signer_lib.metrics.pose_reader import SHORTEN, stacked
 from signer_lib.pose.formats.folder import PoseFolder
+
+if TYPE_CHECKING:
+    from signer_lib.metrics.back_translation_training import BackTranslationConfig
 
 
 @dataclass
@@ -42,7 +46,8 @@ class Batch:
     said: int
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(**{name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()})
+        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
 
 def warped(xyz: np.ndarray, frames: int) -> np.ndarray:
@@ -50,18 +55,20 @@ def warped(xyz: np.ndarray, frames: int) -> np.ndarray:
     t = np.linspace(0, len(xyz) - 1, frames, dtype=np.float32)
     low = t.astype(int)
     part = (t - low)[:, None, None]
-    return xyz[low] * (1 - part) + xyz[np.minimum(low + 1, len(xyz) - 1)] * part
+    result: np.ndarray = xyz[low] * (1 - part) + xyz[np.minimum(low + 1, len(xyz) - 1)] * part
+    return result
 
 
 def least_frames(glosses: list[int]) -> int:
     """Fewer cannot hold the glosses: CTC needs a state for each, and a blank between two alike."""
-    return SHORTEN * (len(glosses) + sum(a == b for a, b in zip(glosses, glosses[1:])))
+    result: int = SHORTEN * (len(glosses) + sum(a == b for a, b in zip(glosses, glosses[1:])))
+    return result
 
 
 class Batches:
     """All steps of a training: ``len(batches)`` in an epoch, ``batches.batch(step)`` the Batch of any step."""
 
-    def __init__(self, model: BackTranslation, data: PoseFolder, config, seed: int):
+    def __init__(self, model: BackTranslation, data: PoseFolder, config: BackTranslationConfig, seed: int):
         self.poses, self.config, self.seed = data.poses, config, seed
         number = {gloss: k for k, gloss in enumerate(model.glosses, start=1)}
         self.glosses = [[number[unit] for unit in units] for units in data.glosses]
@@ -71,7 +78,8 @@ class Batches:
         self.root, self.unit = model.settings["root"], float(model.net.frames.unit)
         self.axes, self.fps = model.net.frames.axes, model.settings["fps"]
         self.detection = Detection(**config.detector) if config.detector else None
-        self.epoch, self.order = -1, []
+        self.epoch = -1
+        self.order: list[list[int]] = []
 
     def __len__(self) -> int:
         return -(-len(self.poses) // self.config.batch_size)

@@ -46,7 +46,7 @@ class Detection:
     confused: float = 0.0
     halved: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value in vars(self).items():
             most = 1 if name in SHARES else math.inf
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value == math.inf:
@@ -77,7 +77,10 @@ class Detection:
 
     def _errors(self, T: int, rng: np.random.Generator) -> np.ndarray:
         """(T, 70, 2) float32"""
-        draw = lambda frames: rng.standard_normal((frames, len(SIGNER70), 2), np.float32)
+
+        def draw(frames: int) -> np.ndarray:
+            return rng.standard_normal((frames, len(SIGNER70), 2), np.float32)
+
         t = np.arange(T, dtype=np.float32) / SLOW
         low, knots = t.astype(int), draw(-(-T // SLOW) + 1)
         part = (t - low)[:, None, None]
@@ -87,4 +90,5 @@ class Detection:
         size[:, SIGNER70.groups["face"]] = self.face
         for joints in (*HANDS, WRISTS):
             size[:, joints] = self.hands * np.where(self._sometimes(self.far, T, len(np.arange(len(SIGNER70))[joints]), rng), self.farther, 1)
-        return errors * size[..., None]
+        result: np.ndarray = errors * size[..., None]
+        return result

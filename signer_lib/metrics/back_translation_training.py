@@ -9,6 +9,7 @@ import math
 import time
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ SHOWN = ("bleu4", "rouge", "chrf", "wer", "bleu4_glosses")
 class BackTranslationConfig:
     """A preset of ``signer_lib/presets/back_translation_*.yaml``; the comments there say what each value is for."""
 
-    model: dict
+    model: dict[str, Any]
     vocabulary: int
     epochs: int
     batch_size: int
@@ -60,11 +61,11 @@ class BackTranslationConfig:
     log_steps: int
     max_pieces: int
     precision: str
-    detector: dict = field(default_factory=dict)
+    detector: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
-        if self.precision not in (known := ("auto", "fp32", "bf16")):
-            raise SignerError(f"precision must be one of {', '.join(known)}, not '{self.precision}'")
+    def __post_init__(self) -> None:
+        if self.precision not in (ways := ("auto", "fp32", "bf16")):
+            raise SignerError(f"precision must be one of {', '.join(ways)}, not '{self.precision}'")
         for key in ("label_smoothing", "drop_frames", "drop_parts", "average"):
             if not 0 <= getattr(self, key) <= 1:
                 raise SignerError(f"{key} must be from 0 to 1, not {getattr(self, key)}")
@@ -115,17 +116,20 @@ class Objective(nn.Module):
         text = cross_entropy(logits.flatten(0, 1), batch.pieces.flatten(), ignore_index=PAD, reduction="sum", label_smoothing=self.smoothing)
         return {"ctc": ctc / batch.units, "text": text / batch.said}
 
-    def total(self, terms: dict):
+    def total(self, terms: dict[str, Any]) -> Any:
+        """Of tensors, or of floats."""
         return sum(self.weights[name] * value for name, value in terms.items())
 
 
-class Training(Loop):
+class Training(Loop[BackTranslation]):
     """One training: ``run()`` does all of it; ``step()`` one step, and returns its losses.
 
     The state is one file in ``out``, written every epoch and every few hundred steps; whoever starts the same training again goes on from it.
     """
 
     title = "back-translation"
+    config: BackTranslationConfig
+    batches: Batches
 
     def __init__(self, config: BackTranslationConfig, data: Path, out: Path, seed: int, minutes: float | None = None):
         self.config, self.out, self.seed, self.minutes = config, Path(out), seed, minutes
@@ -191,7 +195,7 @@ class Training(Loop):
     # --- the whole ---------------------------------------------------------------------------------------------------
     def score(self, epoch: int) -> None:
         """The averaged weights' reading of dev: the text's BLEU-4 ranks, then the glosses' WER."""
-        scores = self.averaged.scores(self.dev.poses, self.dev.texts, self.dev.glosses) if self.accelerator.is_main_process else None
+        scores = self.averaged.scores(self.dev.poses, self.dev.texts, self.dev.glosses) if self.accelerator.is_main_process else {}
         scores = self._agree(scores)
         self._write({"step": self.state["step"], "epoch": epoch, **{f"dev_{key}": round(scores[key], 2) for key in SHOWN}})
         rank = [scores["bleu4"], -scores["wer"]]        # where no four words are right yet, fewer wrong glosses are better
@@ -206,9 +210,8 @@ class Training(Loop):
         return {"weights": self.inner.net, "averaged": self.averaged.net}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, BackTranslation]:
         return self.averaged.net, self.averaged
-
 
 
 def train(data: Path, out: Path, size: str = "nano", seed: int = 1, minutes: float | None = None, set: list[str] | None = None) -> Training:
@@ -232,5 +235,5 @@ def _sha256(data: PoseFolder) -> str:
     """Of the texts, the glosses and the poses."""
     digest = hashlib.sha256(json.dumps([data.texts, data.glosses]).encode())
     for xyz in data.poses:
-        digest.update(np.ascontiguousarray(xyz))
+        digest.update(np.ascontiguousarray(xyz).data)
     return digest.hexdigest()[:16]

@@ -59,4 +59,5 @@ def frame_costs(x: np.ndarray, y: np.ndarray, power: int) -> np.ndarray:
     total = cdist(x.reshape(len(x), -1), y.reshape(len(y), -1), DISTANCE[power]) - ~seen_x @ size_y.T - size_x @ ~seen_y.T
     with np.errstate(divide="ignore", invalid="ignore"):
         cost = (np.maximum(total, 0) * x.shape[1] / common) ** (1 / power)
-    return np.where(common > 0, cost, cost[common > 0].max())
+    result: np.ndarray = np.where(common > 0, cost, cost[common > 0].max())
+    return result

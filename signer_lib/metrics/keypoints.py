@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,16 +38,17 @@ class Read(NamedTuple):
 class KeypointDetector:
     """A trained network with the names of its styles and signers. Call it with frames for joints; ``read`` tells all that it finds."""
 
-    def __init__(self, net: KeypointNet, settings: dict):
+    def __init__(self, net: KeypointNet, settings: dict[str, Any]):
         self.net, self.settings = net, settings
 
     @classmethod
-    def new(cls, settings: dict) -> KeypointDetector:
+    def new(cls, settings: dict[str, Any]) -> KeypointDetector:
         """Random weights. ``settings``: size (pixels a side of the frames that it looks at), crop (of a hand's), patch, widths and hand_widths of
         ``MapNet``, and the names of styles and signers.
         """
         net = KeypointNet(settings["patch"], settings["widths"], settings["hand_widths"], len(settings["styles"]), len(settings["signers"]))
-        return cls(net.to(memory_format=torch.channels_last), settings)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, and has no overload for it
+        return cls(net, settings)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, device: torch.device | str = "cpu") -> KeypointDetector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -52,8 +53,9 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         return self._each(lambda value: value.to(device))
 
-    def _each(self, change) -> Batch:
-        return Batch(*(Shown(*map(change, value)) if isinstance(value, Shown) else change(value) for value in self))
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        whole, hands = (Shown(*map(change, shown)) for shown in (self.whole, self.hands))
+        return Batch(change(self.pixels), whole, change(self.crops), hands, change(self.style), change(self.signer))
 
 
 class Batches:
@@ -99,7 +101,11 @@ class Batches:
 
     def _ways(self, B: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """(B, 2, 3) a turn, a scaling, a shift and now and then a mirroring each; and which rows are mirrored."""
-        config, draw = self.config, lambda *shape: torch.from_numpy(rng.uniform(-1, 1, (B, *shape))).float()
+
+        def draw(*shape: int) -> Tensor:
+            return torch.from_numpy(rng.uniform(-1, 1, (B, *shape))).float()
+
+        config = self.config
         turn = _turns(math.radians(config.rotate) * draw()) * (1 + config.scale * draw(1, 1))
         flipped = torch.from_numpy(rng.random(B) < config.flip)
         turn[flipped, :, 0] *= -1
@@ -107,7 +113,10 @@ class Batches:
 
     def _crop_ways(self, middles: Tensor, rng: np.random.Generator) -> Tensor:
         """Middles (B, 2, 2) -> (B, 2, 2, 3), as ``crop_ways``, each turned, scaled and moved."""
-        draw = lambda *shape: torch.from_numpy(rng.uniform(-1, 1, (len(middles), 2, *shape))).float()
+
+        def draw(*shape: int) -> Tensor:
+            return torch.from_numpy(rng.uniform(-1, 1, (len(middles), 2, *shape))).float()
+
         ways = crop_ways(middles + BESIDE * draw(2))
         turn = _turns(math.radians(TURNED) * draw()) * (1 + CLOSER * draw(1, 1))
         return after(ways, torch.cat([turn, torch.zeros_like(turn[..., :1])], -1))

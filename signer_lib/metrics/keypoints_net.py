@@ -37,7 +37,8 @@ class Block(nn.Module):
         self.inner = nn.Sequential(_convolution(width, width), nn.Conv2d(width, width, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.inner(x)
+        result: Tensor = x + self.inner(x)
+        return result
 
 
 class MapNet(nn.Module):
@@ -59,6 +60,7 @@ class MapNet(nn.Module):
         """(B, 3, S, S) in -1..1"""
         x, passed = self.stem(pixels), []
         for down in self.down:
+            assert isinstance(down, nn.Sequential)
             passed.append(x := down[0](x))
             x = down[1](x)
         x = self.deepest(x)

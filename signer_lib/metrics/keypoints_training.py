@@ -33,8 +33,8 @@ class KeypointConfig:
     size: int
     crop: int
     patch: int
-    widths: list
-    hand_widths: list
+    widths: list[int]
+    hand_widths: list[int]
     steps: int
     batch_size: int
     learning_rate: float
@@ -58,7 +58,7 @@ class KeypointConfig:
     score_frames: int
     log_steps: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.precision not in (known := ("auto", "fp32", "bf16")):
             raise SignerError(f"precision must be one of {', '.join(known)}, not '{self.precision}'")
         for key in ("size", "patch", "steps", "batch_size", "learning_rate", "clip", "blur", "score_steps", "score_frames", "log_steps"):
@@ -86,10 +86,12 @@ def keypoint_config(size: str, changes: list[str] | None = None) -> KeypointConf
     return load_config(KeypointConfig, size if size.endswith((".yaml", ".yml")) else f"keypoints_{size}", changes)
 
 
-class Training(Loop):
+class Training(Loop[KeypointDetector]):
     """One training: ``run()`` does all of it; ``step()`` one step, and returns its losses."""
 
     title, best_at = "keypoints", "best_step"
+    config: KeypointConfig
+    batches: Batches
 
     def __init__(self, config: KeypointConfig, train: Packed, dev: Packed, out: Path, seed: int, minutes: float | None = None):
         self.config, self.out, self.seed, self.minutes, self.dev = config, Path(out), seed, minutes, dev
@@ -148,7 +150,7 @@ class Training(Loop):
 
     def score(self, epoch: int) -> None:
         """On frames spread over dev: the mean error over visible joints, as a share of the picture's side; the less, the better."""
-        scores = None
+        scores: dict[str, float] = {}
         if self.accelerator.is_main_process:
             self.detector.net.eval()
             rows = np.linspace(0, len(self.dev.xyz) - 1, min(self.config.score_frames, len(self.dev.xyz))).round().astype(int)
@@ -166,7 +168,7 @@ class Training(Loop):
         return {"weights": self.detector.net}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, KeypointDetector]:
         return self.detector.net, self.detector
 
 
@@ -180,7 +182,10 @@ def map_losses(maps: Maps, truth: Shown, config: KeypointConfig, joints: Tensor 
     line = torch.arange(heat.shape[-1], device=heat.device) + 0.5
     bell = torch.softmax(-(line - cells[..., None]).square() / (2 * config.blur ** 2), -1)  # (B, J, 2, w): of x and of y
     counts = truth.inside * torch.where(truth.seen, 1.0, config.weight_hidden) * joints
-    mean = lambda values: (values * counts).sum() / counts.sum().clamp(min=1)
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * counts).sum() / counts.sum().clamp(min=1)
+
     return {"heat": mean(-((heat @ bell[:, :, 0, :, None])[..., 0] * bell[:, :, 1]).sum(-1)),
             "place": mean((places(heat) * heat.shape[-1] - cells).square().sum(-1).add(1e-6).sqrt()),
             "seen": F.binary_cross_entropy_with_logits(maps.seen.float(), truth.seen.float())}
@@ -193,6 +198,7 @@ def train(data: Path | str, out: Path | str, size: str = "base", seed: int = 1, 
     Raises ``SignerError`` for data or settings that do not fit.
     """
     config = keypoint_config(size, changes)
-    training = Training(config, *(packed_split(data, split, config.size) for split in ("train", "dev")), Path(out), seed, minutes)
+    shown, dev = (packed_split(data, split, config.size) for split in ("train", "dev"))
+    training = Training(config, shown, dev, Path(out), seed, minutes)
     training.run()
     return training

@@ -27,14 +27,20 @@ def keypoint_errors(found: np.ndarray, truth: np.ndarray, counts: np.ndarray, si
     keypoint_error over all of them, and body_error, hands_error, face_error over theirs; None where no joint is looked at.
     """
     apart = np.linalg.norm(found - truth, axis=-1) / size
-    mean = lambda joints: float(apart[joints].mean()) if joints.any() else None
-    of_part = lambda part: np.isin(np.arange(len(SIGNER70)), np.r_[tuple(SIGNER70.groups[name] for name in PARTS[part])])
+
+    def mean(joints: np.ndarray) -> float | None:
+        return float(apart[joints].mean()) if joints.any() else None
+
+    def of_part(part: str) -> np.ndarray:
+        return np.isin(np.arange(len(SIGNER70)), np.r_[tuple(SIGNER70.groups[name] for name in PARTS[part])])
+
     return {"keypoint_error": mean(counts)} | {f"{part}_error": mean(counts & of_part(part)) for part in PARTS}
 
 
 def tips_apart(truth: np.ndarray, visible: np.ndarray, size: int) -> np.ndarray:
     """truth (T, 70, 2) pixels, visible (T, 70) -> (T, 2): hands (left, right) of which ``TIPS_SEEN`` tips or more are seen, all ``APART``."""
-    return (visible[:, TIPS].sum(-1) >= TIPS_SEEN) & (_to_another(truth, visible, size).min(-1) >= APART)
+    result: np.ndarray = (visible[:, TIPS].sum(-1) >= TIPS_SEEN) & (_to_another(truth, visible, size).min(-1) >= APART)
+    return result
 
 
 def tips_found(found: np.ndarray, confidence: np.ndarray, truth: np.ndarray, visible: np.ndarray, size: int) -> np.ndarray:
@@ -44,14 +50,16 @@ def tips_found(found: np.ndarray, confidence: np.ndarray, truth: np.ndarray, vis
     """
     off = np.linalg.norm(found - truth, axis=-1)[:, TIPS] / size
     itself = off < np.minimum(_to_another(truth, visible, size) / 2, APART)
-    return ((itself & (confidence[:, TIPS] > SURE)) | ~visible[:, TIPS]).all(-1)
+    result: np.ndarray = ((itself & (confidence[:, TIPS] > SURE)) | ~visible[:, TIPS]).all(-1)
+    return result
 
 
 def _to_another(truth: np.ndarray, visible: np.ndarray, size: int) -> np.ndarray:
     """(T, 2, 5) how far each visible tip is from the nearest other visible one of its hand, shares of the side; infinite where there is none."""
     tips, seen = truth[:, TIPS], visible[:, TIPS]
     between = np.linalg.norm(tips[:, :, :, None] - tips[:, :, None], axis=-1) / size
-    return np.where(seen[..., None] & seen[..., None, :] & ~np.eye(len(FINGERS), dtype=bool), between, np.inf).min(-1)
+    result: np.ndarray = np.where(seen[..., None] & seen[..., None, :] & ~np.eye(len(FINGERS), dtype=bool), between, np.inf).min(-1)
+    return result
 
 
 def frechet(features: np.ndarray, reference: np.ndarray) -> float | None:

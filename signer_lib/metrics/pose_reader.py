@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch.nn.functional import gelu, linear, pad
 
 from signer_lib.pose import SIGNER70
 
+Layer = TypeVar("Layer", bound=nn.Module)
 HALVINGS = 2
 SHORTEN = 2 ** HALVINGS             # frames for which there is one state
 FARTHEST = 5.0                      # standard deviations at which features are cut
@@ -72,6 +75,12 @@ class Frames(nn.Module):
     the origin there.
     """
 
+    anchors: Tensor
+    weight: Tensor
+    mean: Tensor
+    std: Tensor
+    unit: Tensor
+
     def __init__(self, root: int, anchors: list[int], depth: float, axes: int = 3):
         super().__init__()
         self.root, self.axes, joints = root, axes, len(anchors)
@@ -127,7 +136,7 @@ class Halve(nn.Module):
         return gelu(early[:, :-1] + late[:, 1:])
 
 
-def dropout_on_what_is_added(layer: nn.Module) -> nn.Module:
+def dropout_on_what_is_added(layer: Layer) -> Layer:
     """A transformer layer without the dropouts inside its parts, which take a tenth of a training on a CPU. [ours]"""
     for part in layer.modules():
         if isinstance(part, nn.MultiheadAttention):
@@ -142,7 +151,10 @@ class Reader(nn.Module):
     def __init__(self, size: Size, root: int, anchors: list[int], glosses: int, pieces: int):
         super().__init__()
         d, shape = size.width, (size.width, size.heads, size.feed_forward, size.dropout, "gelu")
-        layer = lambda kind: dropout_on_what_is_added(kind(*shape, batch_first=True, norm_first=True))
+
+        def layer(kind: Callable[..., Layer]) -> Layer:
+            return dropout_on_what_is_added(kind(*shape, batch_first=True, norm_first=True))
+
         self.frames = Frames(root, anchors, size.depth, len(size.axes))
         self.into = nn.Linear((2 * len(size.axes) + 1) * len(anchors), d)
         self.shorten = nn.ModuleList(Halve(d) for _ in range(HALVINGS))
@@ -155,7 +167,10 @@ class Reader(nn.Module):
 
     def encode(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, J, A), (B,) -> H (B, T', d) and where it is padding (B, T'), which changes nothing before it."""
-        over = lambda h: torch.arange(h.shape[1], device=h.device) >= lengths[:, None]
+
+        def over(h: Tensor) -> Tensor:
+            return torch.arange(h.shape[1], device=h.device) >= lengths[:, None]
+
         with torch.no_grad():
             features = self.frames(x)
         h = gelu(self.into(features))
@@ -168,7 +183,8 @@ class Reader(nn.Module):
 
     def spot(self, H: Tensor) -> Tensor:
         """log p of the blank and each gloss at each state, (B, T', 1 + G), float32 for CTC."""
-        return self.glosses(H).float().log_softmax(-1)
+        result: Tensor = self.glosses(H).float().log_softmax(-1)
+        return result
 
     def say(self, pieces: Tensor, H: Tensor, over: Tensor) -> Tensor:
         """pieces (B, L), the start first -> logits (B, L, V) of the piece after each."""

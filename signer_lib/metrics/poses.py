@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import datasets
 import evaluate
 import numpy as np
+from numpy.typing import ArrayLike
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics import dtw
@@ -31,16 +32,24 @@ FPS = 25
 class Span(Protocol):
     """Frames [start, stop) of a unit; ``unit`` is None for a transition or a pause."""
 
-    unit: int | None
-    start: int
-    stop: int
+    @property
+    def unit(self) -> int | None: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def stop(self) -> int: ...
 
 
 class Produced(Protocol):
     """One sentence: its poses, and which frames belong to which unit, or None where that is not known."""
 
-    poses: PoseSequence
-    spans: Sequence[Span] | None
+    @property
+    def poses(self) -> PoseSequence: ...
+
+    @property
+    def spans(self) -> Sequence[Span] | None: ...
 
 
 def dtw_pt(produced: PoseSequence, truth: PoseSequence, scale: float = 1.0) -> float:
@@ -66,7 +75,10 @@ def dtw_mje(produced: PoseSequence, truth: PoseSequence, path: np.ndarray | None
 def hand_error(produced: PoseSequence, truth: PoseSequence, path: np.ndarray | None = None) -> float:
     """The same for the 20 joints of each hand seen from its own wrist, along the same path [ours]: the handshape, wherever the hand is."""
     path = alignment(produced, truth) if path is None else path
-    shape = lambda poses: np.concatenate([poses.xyz[:, hand][:, 1:] - poses.xyz[:, hand][:, :1] for hand in HANDS], axis=1)
+
+    def shape(poses: PoseSequence) -> np.ndarray:
+        return np.concatenate([poses.xyz[:, hand][:, 1:] - poses.xyz[:, hand][:, :1] for hand in HANDS], axis=1)
+
     return _mean(_apart(shape(produced), shape(truth), path))
 
 
@@ -144,7 +156,7 @@ def pair_scores(produced: Produced, truth: Produced) -> dict[str, float | None]:
     }
 
 
-def pose_scores(produced: Sequence[Produced], truth: Sequence[Produced]) -> dict:
+def pose_scores(produced: Sequence[Produced], truth: Sequence[Produced]) -> dict[str, Any]:
     """The mean over N sentences of every measure (None where no sentence has one), count (N) and the signature that made them.
 
     ``SignerError`` if there are no sentences, their numbers, skeletons or frame rates differ, or two sequences have nothing to compare.
@@ -166,32 +178,35 @@ def pose_scores(produced: Sequence[Produced], truth: Sequence[Produced]) -> dict
             rows.append(pair_scores(*pair))
         except SignerError as error:
             raise SignerError(f"sentence {number}: {error}") from None
-    means = {name: _mean([np.nan if row[name] is None else row[name] for row in rows]) for name in rows[0]}
+    means = {name: _mean([np.nan if (value := row[name]) is None else value for row in rows]) for name in rows[0]}
     return {name: None if np.isnan(mean) else mean for name, mean in means.items()} | {"count": len(rows), "signature": _signature(rates[0])}
 
 
-class PoseMetric(evaluate.Metric):
+class PoseMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """``compute(predictions=[...], references=[...], fps=25)`` -> ``pose_scores`` of positions (T, 70, 3) each, NaN where missing; no spans."""
 
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         positions = datasets.Array3D((None, len(SIGNER70), 3), "float32")
         features = datasets.Features({"predictions": positions, "references": positions})
         return evaluate.MetricInfo(description=self.__doc__, citation="", inputs_description="positions of one sentence each", features=features)
 
-    def _compute(self, predictions, references, fps=FPS):
-        return pose_scores(*([_Bare(PoseSequence(np.asarray(xyz, np.float32), fps)) for xyz in side] for side in (predictions, references)))
+    def _compute(self, predictions: list[ArrayLike], references: list[ArrayLike], fps: float = FPS) -> dict[str, Any]:
+        produced, truth = ([_Bare(PoseSequence(np.asarray(xyz, np.float32), fps)) for xyz in side] for side in (predictions, references))
+        return pose_scores(produced, truth)
 
 
 class _Bare:
     """Poses of which no spans are known."""
 
     def __init__(self, poses: PoseSequence):
-        self.poses, self.spans = poses, None
+        self.poses = poses
+        self.spans: Sequence[Span] | None = None
 
 
 def _apart(x: np.ndarray, y: np.ndarray, path: np.ndarray) -> np.ndarray:
     """(T, J, 3) and (U, J, 3) -> (n, J) distances along a path (n, 2); NaN where a joint is missing on either side."""
-    return np.linalg.norm(x[path[:, 0]] - y[path[:, 1]], axis=-1)
+    result: np.ndarray = np.linalg.norm(x[path[:, 0]] - y[path[:, 1]], axis=-1)
+    return result
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

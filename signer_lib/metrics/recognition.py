@@ -33,7 +33,8 @@ def normalised(poses: PoseSequence) -> np.ndarray:
     if len(shown):
         xy = xy[shown[0]:shown[-1] + 1]
     right, left = xy[:, SIGNER70.index("r_shoulder")], xy[:, SIGNER70.index("l_shoulder")]
-    return (xy - np.nanmedian((right + left) / 2, axis=0)) / np.nanmedian(np.linalg.norm(right - left, axis=-1))
+    result: np.ndarray = (xy - np.nanmedian((right + left) / 2, axis=0)) / np.nanmedian(np.linalg.norm(right - left, axis=-1))
+    return result
 
 
 def mirrored(clip: np.ndarray) -> np.ndarray:
@@ -65,7 +66,10 @@ def distances(clips: list[np.ndarray], prototypes: list[np.ndarray]) -> np.ndarr
 def scores(d: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Distances (N, P) and the right prototype of each clip (N,) -> top1, top5 (%), mrr, clips, glosses."""
     rank = (d.argsort(1) == np.asarray(truth)[:, None]).argmax(1)
-    percent = lambda hit: round(100 * float(hit.mean()), 2)
+
+    def percent(hit: np.ndarray) -> float:
+        return round(100 * float(hit.mean()), 2)
+
     return {"top1": percent(rank == 0), "top5": percent(rank < 5), "mrr": round(float((1 / (rank + 1)).mean()), 4),
             "clips": len(d), "glosses": d.shape[1]}
 
@@ -101,7 +105,8 @@ def mean_of_others(clips: list[tuple[str, np.ndarray]]) -> dict[str, float]:
     d = np.empty((len(clips), len(names)))
     for i, asked in enumerate(straight):
         others = [np.flatnonzero((truth == k) & (np.arange(len(clips)) != i)) for k in range(len(names))]
-        d[i] = np.minimum(*([((asked - way[other].mean(0)) ** 2).mean() for other in others] for way in (straight, turned)))
+        near, far = ([((asked - way[other].mean(0)) ** 2).mean() for other in others] for way in (straight, turned))
+        d[i] = np.minimum(near, far)
     return scores(d, truth)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -37,7 +37,7 @@ COLUMNS = {  # measure -> heading, which way is better, how it is written
 class Judge(Protocol):
     """Reads poses (T, J, 3) back and compares with what was to be signed: bleu1..bleu4, rouge, wer, signature."""
 
-    def scores(self, poses: list[np.ndarray], texts: Sequence[str], glosses: Sequence[Sequence[str]]) -> dict: ...
+    def scores(self, poses: list[np.ndarray], texts: Sequence[str], glosses: Sequence[Sequence[str]]) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Row:
     produced: Sequence[Produced]
 
 
-def pose_table(rows: dict[str, Row], truth: Sequence[Produced], texts: Sequence[str], glosses: Sequence[Sequence[str]], judge: Judge) -> dict:
+def pose_table(rows: dict[str, Row], truth: Sequence[Produced], texts: Sequence[str], glosses: Sequence[Sequence[str]],
+               judge: Judge) -> dict[str, Any]:
     """Everything that is measured of N sentences, for every row and for the truth itself, ready for JSON.
 
     -> {"rows": {name: {"kind", the measures of ``pose_scores``, those of ``judge``, "share_of_ceiling"}}, "ceiling", "count", "signatures"}
@@ -65,7 +66,7 @@ def pose_table(rows: dict[str, Row], truth: Sequence[Produced], texts: Sequence[
     if not len(truth) == len(texts) == len(glosses):
         raise SignerError(f"{len(truth)} true sequences, {len(texts)} texts and {len(glosses)} rows of glosses: give one of each for a sentence")
     ordered = [(name, row) for kind in KINDS for name, row in rows.items() if row.kind == kind] + [(TRUTH, Row("ceiling", truth))]
-    table = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, row in ordered:
         try:
             poses = pose_scores(row.produced, truth)
@@ -75,12 +76,12 @@ def pose_table(rows: dict[str, Row], truth: Sequence[Produced], texts: Sequence[
         signatures = [poses.pop("signature"), read.pop("signature")]
         table[name] = {"kind": row.kind} | {measure: value for measure, value in (poses | read).items() if measure != "count"}
     best = table[TRUTH]["bleu4"]
-    for row in table.values():
-        row["share_of_ceiling"] = row["bleu4"] / best if best else None
+    for line in table.values():
+        line["share_of_ceiling"] = line["bleu4"] / best if best else None
     return {"rows": table, "ceiling": TRUTH, "count": len(truth), "signatures": signatures}
 
 
-def show(table: dict) -> str:
+def show(table: dict[str, Any]) -> str:
     """What ``pose_table`` gave as lines of text: a column a measure with an arrow to the better side, "-" where there is no number."""
     columns = {measure: column for measure, column in COLUMNS.items() if any(row.get(measure) is not None for row in table["rows"].values())}
     lines = [["", *(f"{heading} {better}".strip() for heading, better, _ in columns.values())]]
@@ -89,7 +90,10 @@ def show(table: dict) -> str:
         lines.append([name + KINDS[row["kind"]], *cells])
     widths = [max(map(len, column)) for column in zip(*lines)]
     text = ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]) for line in lines]
-    named = lambda kind: ", ".join(name for name, row in table["rows"].items() if row["kind"] == kind)
+
+    def named(kind: str) -> str:
+        return ", ".join(name for name, row in table["rows"].items() if row["kind"] == kind)
+
     return "\n".join([
         *text,
         f"means of {table['count']} sentences; lengths in shoulder widths, seconds",

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 import datasets
 import evaluate
 import jiwer
 from rapidfuzz.distance import LCSseq
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from signer_lib.errors import SignerError
 
 ROUGE_BETA = 1.2   # the field's weight of recall over precision
 
 
-class GlossMetric(evaluate.Metric):
+class GlossMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """What the measures below share: a prediction and a reference are one string of glosses each."""
 
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
         return evaluate.MetricInfo(description=self.__doc__, citation="", inputs_description="one string of glosses a sentence", features=features)
 
@@ -30,7 +32,7 @@ class GlossBleu(GlossMetric):
     BLEU-n is 0 where no sentence has n glosses, however good the sentences are.
     """
 
-    def _compute(self, predictions, references):
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
         scores = {}
         for order in (1, 2, 3, 4):
             bleu = BLEU(tokenize="none", force=True, max_ngram_order=order)   # force: silences the warning about tokenised input
@@ -45,7 +47,7 @@ class GlossRouge(GlossMetric):
     F = (1 + beta^2) P R / (R + beta^2 P); the mean over sentences. Two empty sentences agree (100), one empty sentence scores 0.
     """
 
-    def _compute(self, predictions, references, beta=ROUGE_BETA):
+    def _compute(self, predictions: list[str], references: list[str], beta: float = ROUGE_BETA) -> dict[str, Any]:
         total = sum(_rouge_l(p.split(), r.split(), beta) for p, r in zip(predictions, references))
         signature = f"ROUGE-L|nrefs:1|case:mixed|beta:{beta}|avg:sentence|tok:none|rapidfuzz:{version('rapidfuzz')}"
         return {"rouge": 100 * total / len(references), "count": len(references), "signature": signature}
@@ -58,7 +60,7 @@ class GlossWer(GlossMetric):
     ``SignerError`` if the references hold no gloss at all.
     """
 
-    def _compute(self, predictions, references):
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
         if not any(reference.split() for reference in references):
             raise SignerError("the references hold no glosses, so there is no word error rate: give references that are not empty")
         # jiwer cuts at single spaces only; one space between tokens gives it the tokens of the other measures
@@ -70,13 +72,13 @@ class GlossWer(GlossMetric):
 class GlossChrf(GlossMetric):
     """``compute(predictions=[...], references=[...])`` -> chrf (0-100; sacreBLEU's corpus chrF2, spaces do not count), count, signature."""
 
-    def _compute(self, predictions, references):
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
         chrf = CHRF()
         score = chrf.corpus_score(predictions, [references]).score
         return {"chrf": score, "count": len(references), "signature": str(chrf.get_signature())}
 
 
-def text_scores(predictions: Sequence[str], references: Sequence[str]) -> dict:
+def text_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
     """All measures of N predicted gloss sentences against N references, in one flat dictionary that JSON can hold.
 
     bleu1..bleu4, rouge, chrf (0-100), wer (%), exact (% of sentences with the same glosses), count (N), signature (the four, joined by " + ").

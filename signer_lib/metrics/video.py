@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,13 +40,17 @@ def ssim_maps(produced: np.ndarray, reference: np.ndarray) -> np.ndarray:
         mean_x, mean_y = blurred(x), blurred(y)
         both = blurred(x * y) - mean_x * mean_y
         spread = blurred(x * x) - mean_x ** 2 + blurred(y * y) - mean_y ** 2
-        return (2 * mean_x * mean_y + K1 ** 2) * (2 * both + K2 ** 2) / ((mean_x ** 2 + mean_y ** 2 + K1 ** 2) * (spread + K2 ** 2))
+        result: np.ndarray = (2 * mean_x * mean_y + K1 ** 2) * (2 * both + K2 ** 2) / ((mean_x ** 2 + mean_y ** 2 + K1 ** 2) * (spread + K2 ** 2))
+        return result
     return np.stack([one(*pair).mean(-1) for pair in zip(produced, reference)])                    # frame by frame: long videos fit
 
 
 def psnr(produced: np.ndarray, reference: np.ndarray) -> float:
     """Peak signal to noise ratio, dB [paper: the measure]: the mean over frames of 10 log10(255^2 / mean squared error), ``IDENTICAL`` at most."""
-    number = lambda frame: torch.from_numpy(np.ascontiguousarray(frame)).float()
+
+    def number(frame: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(frame)).float()
+
     frames: list[Tensor] = [peak_signal_noise_ratio(number(x), number(y), data_range=255.0) for x, y in zip(produced, reference)]
     return float(torch.stack(frames).clamp(max=IDENTICAL).mean())
 
@@ -80,7 +85,11 @@ def flicker(frames: np.ndarray) -> float:
     """How unsteady a video is: the mean |x(t+1) - 2 x(t) + x(t-1)| of pixels, colours and frames, levels of 255; NaN below three frames. [ours]"""
     if len(frames) < 3:
         return float("nan")
-    signed = lambda t: frames[t].astype(np.int16)
+
+    def signed(t: int) -> np.ndarray:
+        result: np.ndarray = frames[t].astype(np.int16)
+        return result
+
     return float(np.mean([np.abs(signed(t + 1) - 2 * signed(t) + signed(t - 1)).mean() for t in range(1, len(frames) - 1)]))
 
 
@@ -90,7 +99,7 @@ def flicker_ratio(produced: np.ndarray, reference: np.ndarray) -> float | None:
     return flicker(produced) / own if own > 0 else None
 
 
-def video_scores(produced: np.ndarray, reference: np.ndarray, xyz: np.ndarray | None = None, framing: Framing = Framing()) -> dict:
+def video_scores(produced: np.ndarray, reference: np.ndarray, xyz: np.ndarray | None = None, framing: Framing = Framing()) -> dict[str, Any]:
     """All measures of one video; xyz (T, 70, 3) are the poses that the reference shows, shoulder widths, NaN where missing.
 
     ssim (0-1, without the outer five pixels, where the window leaves the picture), psnr (dB), hand_ssim (None without poses), flicker_ratio

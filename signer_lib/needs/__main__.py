@@ -1,7 +1,7 @@
 """The needs of a training on a corpus of so many clips and hours, as tables; with --page into a page, between its marks. [ours]
 
     python -m signer_lib.needs --clips 31000 --hours 80
-    python -m signer_lib.needs --clips 31047 --hours 80 --gigabytes 33 --page recipes/HOW2SIGN.md
+    python -m signer_lib.needs --clips 31047 --hours 80 --gigabytes 67 --renderer base paper --page recipes/HOW2SIGN.md
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from signer_lib.render.renderer.settings import renderer_config
 MARKS = "<!-- made by: python -m signer_lib.needs", "<!-- end -->"
 
 
-def tables(corpus: Corpus, slul: str, reader: str, renderer: str) -> str:
+def tables(corpus: Corpus, slul: str, reader: str, renderers: list[str]) -> str:
     """Markdown: each training, then disk and memory."""
     best, worst = (f"{speed / 1e12:.0f}" for speed in SUSTAINED)
     frames = f"{corpus.frames / 1e6:.1f} million frames at 25 a second, {corpus.frames_a_clip} a clip"
     lines = [f"{corpus.clips:,} clips, {corpus.hours:g} hours: {frames}.", "",
-             f"| training | size | weights (millions) | steps | passes over the data | operations (10^15) | GPU hours at {best}-{worst} TFLOP/s | "
+             f"| training | size | weights (millions) | steps | passes over the data | operations (10^15) | GPU hours ({best}-{worst} TFLOP/s) | "
              "hours of one of our processes | state on disk (GB) | GPU memory without activations (GB) |", "| --- " * 10 + "|"]
-    lines += [_line(need) for need in needs(corpus, slul, reader, renderer)]
-    for what, found in (("files", disk(corpus, renderer_config(renderer).size)), ("memory of a process", memory(corpus))):
+    lines += [_line(need) for need in needs(corpus, slul, reader, renderers)]
+    sizes = [renderer_config(renderer).size for renderer in renderers]
+    for what, found in (("files", disk(corpus, sizes)), ("memory of a process", memory(corpus))):
         lines += ["", f"| {what} | GB |", "| --- | --- |", *(f"| {name} | {_short(value)} |" for name, value in found.items())]
     return "\n".join(lines) + "\n"
 
@@ -61,15 +62,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--gigabytes", type=float, default=0.0, help="of the corpus's files as they are published")
     parser.add_argument("--slul", default="base", help="nano, phoenix or base")
     parser.add_argument("--reader", default="base", help="the back-translation: nano or base")
-    parser.add_argument("--renderer", default="base", help="nano, base or paper")
+    parser.add_argument("--renderer", default=["base"], nargs="+", help="nano, base, paper")
     parser.add_argument("--page", type=Path, help="a Markdown page to write the tables into")
     args = parser.parse_args(arguments)
     if args.clips < 1 or not 0 < args.hours < 1e6:
         raise SignerError("a corpus has at least one clip, and more than 0 hours")
     made = tables(Corpus(args.clips, args.hours, args.gigabytes), args.slul, args.reader, args.renderer)
     if args.page:
-        words = " ".join(f"--{key} {getattr(args, key):g}" if key in ("hours", "gigabytes") else f"--{key} {getattr(args, key)}"
-                         for key in ("clips", "hours", "gigabytes", "slul", "reader", "renderer"))
+        words = (f"--clips {args.clips} --hours {args.hours:g} --gigabytes {args.gigabytes:g} --slul {args.slul} --reader {args.reader} "
+                 f"--renderer {' '.join(args.renderer)}")
         into_page(args.page, made, f"python -m signer_lib.needs {words} --page recipes/{args.page.name}")
     else:
         print(made, end="")

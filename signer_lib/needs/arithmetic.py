@@ -68,7 +68,7 @@ def renderer(size: str) -> dict[str, Step]:
     side, window = config.crop or config.size, config.window
     vae = new_autoencoder(config)
     net = new_renderer(config, vae, ["one"], ["one"], config.d_state).denoiser
-    refiner, planes = new_refiner(config, 1, 1), len(CHANNELS) + PLANES
+    planes = len(CHANNELS) + PLANES
     pixels, small = torch.zeros(1, 3, side, side), side // factor(vae)
     latents = torch.zeros(1, vae.config.latent_channels, small, small)
     encode, decode = _counted(lambda: vae.encode(pixels)), _counted(lambda: vae.decode(latents))
@@ -80,8 +80,7 @@ def renderer(size: str) -> dict[str, Step]:
                           torch.zeros(1, config.d_state), torch.ones(1, dtype=torch.bool), zero, zero)
         return _counted(lambda: net(noisy, zero, torch.zeros(1, frames, planes, side, side), meaning))
 
-    still, moving, told = denoised(1), denoised(window), torch.zeros(1, dtype=torch.long)
-    refined = _counted(lambda: refiner(pixels, torch.zeros(1, planes, side, side), told, told))
+    still, moving = denoised(1), denoised(window)
     stages = {
         "autoencoder": Step(TRAINED * (encode + decode), config.autoencoder_batch, config.autoencoder_batch, _weights(vae)),
         "stills": Step(TRAINED * still + encode, config.stills_batch, config.stills_batch, _weights(net)),
@@ -89,8 +88,11 @@ def renderer(size: str) -> dict[str, Step]:
         # the teacher and the running mean look too; a picture of each window is decoded and compared
         "distillation": Step((TRAINED + 2) * moving + window * encode + TRAINED * decode, config.batch_size, config.batch_size * window,
                              _weights(net)),
-        "refiner": Step(still * config.steps + decode + TRAINED * refined, config.refiner_batch, config.refiner_batch, _weights(refiner)),
     }
+    if config.refiner:
+        refiner, told = new_refiner(config, 1, 1), torch.zeros(1, dtype=torch.long)
+        refined = _counted(lambda: refiner(pixels, torch.zeros(1, planes, side, side), told, told))
+        stages["refiner"] = Step(still * config.steps + decode + TRAINED * refined, config.refiner_batch, config.refiner_batch, _weights(refiner))
     return {name: step for name, step in stages.items() if getattr(config, f"{name}_steps")}
 
 

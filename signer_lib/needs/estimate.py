@@ -1,13 +1,14 @@
 """The formulas: from a corpus's clips and hours to disk, memory and hours of each training. [ours]
 
-Hours of a GPU: operations of all steps (``arithmetic``), divided by what the GPU is assumed to do of them in a second. Hours of our
+Hours of a GPU: operations of all steps (``arithmetic``), divided by what the GPU is assumed to do of them in a second, but no
+less than a step's least time, which is what counts for networks as small as most of these: a GPU waits for Python. Hours of our
 process: what a training took here (``training.json`` of the shipped models: minutes, processes, steps), scaled by steps and operations; a process
 had one or two slow cores. The range of the former is wide on purpose: none of it was run on a GPU here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from signer_lib.assets import CHECKPOINTS
@@ -23,6 +24,7 @@ from signer_lib.render.renderer.settings import renderer_config
 
 FPS = 25.0                              # of the pipeline: whatever a corpus was filmed in is brought to it
 SUSTAINED = 60e12, 10e12                # assumed: operations a second of a data-centre GPU on networks of these sizes, at best and at worst
+LEAST = 0.02, 0.1                       # assumed: seconds that a step takes however little it computes, at best and at worst
 OURS = 156                              # frames of a performed sentence in the mean, over the 3,000 of data set (a)
 COPIES = 5                              # of the weights, fp32, in a training's state: themselves, their running mean, the best, the optimizer's two
 LEARNING = 20                           # bytes a weight on a GPU: weight, gradient, the optimizer's two, the running mean; activations come on top
@@ -62,7 +64,10 @@ class Need:
 
     @property
     def gpu(self) -> tuple[float, float] | None:
-        return (self.operations / SUSTAINED[0] / 3600, self.operations / SUSTAINED[1] / 3600) if self.operations else None
+        if not self.operations:
+            return None
+        best, worst = (max(self.operations / speed, self.steps * least) / 3600 for speed, least in zip(SUSTAINED, LEAST))
+        return best, worst
 
     @property
     def state_gigabytes(self) -> float:
@@ -73,18 +78,23 @@ class Need:
         return self.weights * LEARNING / 1e9
 
 
-def needs(corpus: Corpus, slul: str = "base", reader: str = "base", renderer: str = "base") -> list[Need]:
+def needs(corpus: Corpus, slul: str = "base", reader: str = "base", renderers: Sequence[str] = ("base",)) -> list[Need]:
     """Every training in its preset's own number of epochs or steps."""
     found = [_sentences("SLUL", "slul", slul, arithmetic.slul, slul_config(slul).epochs, corpus)]
     found.append(_experts(corpus))
     config, read = back_translation_config(reader), lambda size: arithmetic.back_translation(size, corpus.frames_a_clip)
     found.append(_sentences("back-translation", "back-translation", reader, read, config.epochs, corpus, corpus.frames_a_clip / OURS))
-    settings = renderer_config(renderer)
-    for stage, step in arithmetic.renderer(renderer).items():
-        steps = getattr(settings, f"{stage}_steps")
-        ours = _our_seconds(f"renderer-base/{stage}" if stage != "refiner" else "renderer-base") * steps / 3600 if renderer == "base" else None
-        operations = step.operations * steps * step.samples
-        found.append(Need(f"renderer, {stage}", renderer, step.weights, steps, steps * step.frames / corpus.frames, operations, ours))
+    return found + [need for size in renderers for need in _renderer(size, corpus)]
+
+
+def _renderer(size: str, corpus: Corpus) -> list[Need]:
+    """Its stages; those of "base" were trained here."""
+    found, config = [], renderer_config(size)
+    for stage, step in arithmetic.renderer(size).items():
+        steps = getattr(config, f"{stage}_steps")
+        ours = _our_seconds(f"renderer-base/{stage}" if stage != "refiner" else "renderer-base") * steps / 3600 if size == "base" else None
+        found.append(Need(f"renderer, {stage}", size, step.weights, steps, steps * step.frames / corpus.frames,
+                          step.operations * steps * step.samples, ours))
     return found
 
 
@@ -114,13 +124,15 @@ def _our_seconds(name: str) -> float:
     return 60 * told["train_minutes"] * told["processes"] / told["steps"]
 
 
-def disk(corpus: Corpus, size: int) -> dict[str, float]:
-    """Gigabytes of each kind of file; ``size`` pixels a side of the renderer's frames."""
+def disk(corpus: Corpus, sizes: Sequence[int]) -> dict[str, float]:
+    """Gigabytes of each kind of file; ``sizes`` pixels a side of the renderers' frames."""
     numbers = 3 * len(SIGNER70)
     found = {"the corpus as published": corpus.gigabytes} if corpus.gigabytes else {}
-    return found | {"performed sentences (poses, float16)": corpus.frames * numbers * POSE_ON_DISK / 1e9,
-                    f"packed clips, {size} pixels, every frame": corpus.frames * (3 * size ** 2 + numbers * CLIP_POSE) / 1e9,
-                    f"packed clips, {size} pixels, one frame in 25": corpus.frames / 25 * (3 * size ** 2 + numbers * CLIP_POSE) / 1e9}
+    found["performed sentences (poses, float16)"] = corpus.frames * numbers * POSE_ON_DISK / 1e9
+    for size in sizes:
+        whole = corpus.frames * (3 * size ** 2 + numbers * CLIP_POSE) / 1e9
+        found |= {f"packed clips, {size} pixels, every frame": whole, f"packed clips, {size} pixels, one frame in 25": whole / 25}
+    return found
 
 
 def memory(corpus: Corpus) -> dict[str, float]:

@@ -56,6 +56,8 @@ def sign_clips(study: Study) -> Iterator[Clip]:
             name, where = named.name, f"{source.clips}, {named.name}"
             if source.table and name not in rows:
                 raise SignerError(f"{where} does not stand in {source.table}: add a line for it, or take the clip away")
+            if named.is_sentence and not source.table:
+                raise SignerError(f"{where} is a sentence ('{named.text or named.gloss}'), not a sign: name its folder under 'sentences'")
             line = rows.pop(name, {})
             gloss = line.get("gloss") or (named.gloss if source.gloss == "name" else None) or gloss_of_name(name, source.gloss)
             if not gloss or any(c.isspace() for c in gloss):

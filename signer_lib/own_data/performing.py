@@ -6,7 +6,7 @@ recording by dynamic time warping over arms and hands; what falls on a sign of t
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from signer_lib.language.lexicon import said
 from signer_lib.language.slul import SLUL
 from signer_lib.metrics.dtw import dtw_path, frame_costs
 from signer_lib.own_data.study import Study
-from signer_lib.own_data.text import Sentence, read_sentences, split_sentences
+from signer_lib.own_data.text import Sentence, split_clips
 from signer_lib.performances.folder import Performed, write_split
 from signer_lib.performances.natural import FPS, STILL, Habits, perform
 from signer_lib.performances.recorded import SHAPED
@@ -70,7 +70,7 @@ def write_performances(study: Study, folder: Path, splits: dict[str, list[Senten
     """
     known = {gloss for row in splits["train"] for gloss in row.glosses.split()}
     if study.sentences:
-        return _recorded(study, folder, slul)
+        return _recorded(study, folder, split_clips(study, splits), slul)
     pools = folder / "pools"
     prior = Prior.load(pools / "prior")
     able = {split: performable(rows, known, prior, study) for split, rows in splits.items()}
@@ -92,18 +92,16 @@ def write_performances(study: Study, folder: Path, splits: dict[str, list[Senten
 
 
 # --- sentence clips ------------------------------------------------------------------------------------------------------------
-def _recorded(study: Study, folder: Path, slul: SLUL) -> dict[str, Any]:
-    prior, body, left_out = Prior.load(folder / "pools" / "prior"), load_body(), {}
-    splits = split_sentences([row for source in study.sentences for row in read_sentences(source)], study.held_out, study.seed, study.same_sentence)
-    by_clip = {row.clip: row for rows in splits.values() for row in rows}
+def _recorded(study: Study, folder: Path, splits: dict[str, list[Sentence]], slul: SLUL) -> dict[str, Any]:
+    prior, body, left_out = Prior.load(folder / "pools" / "prior"), load_body(), dict[str, str]()
+    by_clip = {bare(row.clip): row for rows in splits.values() for row in rows}
     found: dict[str, list[Performed]] = {split: [] for split in splits}
     for source in study.sentences:
         for clip in progress(read_clips(source.clips, source.fps, source.aspect), "aligning sentences"):
-            name = clip.name
-            if name not in by_clip:
+            name, row = clip.name, by_clip.pop(bare(clip.name), None)
+            if row is None:
                 left_out[name] = "nothing says what it means"
                 continue
-            row = by_clip[name]
             text, glosses = _said(row, slul)
             units = signable(glosses, prior, study.missing_signs == "spell")
             try:
@@ -113,12 +111,18 @@ def _recorded(study: Study, folder: Path, slul: SLUL) -> dict[str, Any]:
                 found[row.split].append(aligned(name, text, glosses, units, stable, prior, body, clip.signer or source.signer))
             except SignerError as error:
                 left_out[name] = str(error)
+    left_out |= {name: f"there is no such clip, but {row.where} names it" for name, row in by_clip.items()}
     for split, rows in found.items():
         if not rows:
             raise SignerError(f"no sentence clip of {split} can be used; the first that was left out: {next(iter(left_out.items()), ('none', ''))}")
     written = {split: write_split(folder, split, rows) for split, rows in found.items()}
     written |= {f"{JUDGE}/{split}": write_split(folder / JUDGE, split, found[split]) for split in ("train", "dev")}
     return {"how": "sentence clips, aligned", "sentences": written, "left_out": left_out}
+
+
+def bare(name: str) -> str:
+    """A clip's name without folder and ending, by which a table and its clips find each other."""
+    return PurePosixPath(name).name.removesuffix(".pose")
 
 
 def _said(row: Sentence, slul: SLUL) -> tuple[str, list[str]]:

@@ -18,7 +18,7 @@ from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import load_json
 from signer_lib.errors import SignerError
 from signer_lib.experts.training import moe_config
-from signer_lib.files import whole_file
+from signer_lib.files import alone, whole_file
 from signer_lib.language.training import slul_config
 from signer_lib.metrics.back_translation_training import back_translation_config
 from signer_lib.own_data.report import printed, table
@@ -149,8 +149,16 @@ class Running:
 
     # --- the run ---------------------------------------------------------------------------------------------------------------
     def run(self) -> dict[str, Any]:
-        """Runs what is not done yet; -> the report. A stage that was killed goes on at the next call."""
+        """Runs what is not done yet; -> the report. A stage that was killed goes on at the next call.
+
+        Raises ``SignerError`` as the stages do, and if another process is at work in the folder.
+        """
         self._claim()
+        with alone(self.out):
+            self._run()
+        return self._report()
+
+    def _run(self) -> None:
         for name in self.study.stages:
             record, own = self._record(name), self.fingerprint(name)
             if record and record["fingerprint"] == own and record["done"]:
@@ -164,7 +172,6 @@ class Running:
             told = finished if finished else RUN[name](self.work)
             self._write(name, {"fingerprint": own, "done": True, "seconds": round(time.monotonic() - start, 1), "told": told})
             print(f"{name}: {_short(told)} ({time.monotonic() - start:.0f} s)" if name != "report" else f"{name}: {self.out / REPORT}", flush=True)
-        return self._report()
 
     def _finished(self, name: str) -> dict[str, Any] | None:
         """What a training tells that was killed between its last file and its record."""

@@ -30,7 +30,7 @@ from signer_lib.own_data.clips import build_pools, sign_clips
 from signer_lib.own_data.performing import JUDGE, write_performances
 from signer_lib.own_data.report import study_report
 from signer_lib.own_data.study import SHIPPED, Stage, Study
-from signer_lib.own_data.text import Sentence, gloss_counts, own_corpus, read_corpus, read_sentences, split_sentences, write_corpus
+from signer_lib.own_data.text import Sentence, gloss_counts, own_corpus, read_corpus, split_clips, write_corpus
 from signer_lib.performances.folder import Performed
 from signer_lib.pipeline import StableSignerPipeline
 from signer_lib.prior.body import load_body
@@ -90,7 +90,9 @@ class OwnExperts(experts.Training):
     """SLP-MoE on states of the true glosses, whatever SLUL would read: a study's SLUL may be young, and its sentences few. [ours]"""
 
     def examples(self, performed: list[Performed], slul: SLUL) -> tuple[list[Example], int]:
-        able = lambda gloss: gloss in slul.ids or (gloss.startswith(SPELLED) and slul.tokenizer.known is not None)
+        def able(gloss: str) -> bool:
+            return gloss in slul.ids or (gloss.startswith(SPELLED) and slul.tokenizer.known is not None)
+
         kept = [row for row in performed if all(map(able, row.glosses))]
         return [example(row, sentence, self.offers) for row, sentence in zip(kept, states_of(slul, kept))], len(performed) - len(kept)
 
@@ -105,8 +107,7 @@ def validate(work: Work) -> dict[str, Any]:
             if not row.glosses:
                 raise SignerError(f"{row.where} has no glosses, and nothing that would gloss it: fill them in, or write glossed_by")
     if study.sentences:
-        rows = [row for source in study.sentences for row in read_sentences(source)]
-        told["sentence_clips"] = {split: len(own) for split, own in split_sentences(rows, study.held_out, study.seed, study.same_sentence).items()}
+        told["sentence_clips"] = {split: len(own) for split, own in split_clips(study, splits).items()}
     if "prior" not in study.stages:
         return told
     clips = Counter(clip.gloss for clip in sign_clips(study))

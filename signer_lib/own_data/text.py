@@ -165,6 +165,21 @@ def read_corpus(study: Study) -> dict[str, list[Sentence]]:
     return split_sentences([row for source in study.text for row in read_text(source)], study.held_out, study.seed, study.same_sentence)
 
 
+def split_clips(study: Study, corpus: dict[str, list[Sentence]]) -> dict[str, list[Sentence]]:
+    """The sentence clips of a study, split; a sentence that the corpus holds, too, is in the corpus's split, since SLUL learns from that.
+
+    Raises ``SignerError`` naming both lines where a source says otherwise and ``same_sentence`` is "refuse", and as ``split_sentences``.
+    """
+    known = {row.key: row for split in SPLITS for row in corpus[split]}
+    rows = []
+    for row in (row for source in study.sentences for row in read_sentences(source)):
+        other = known.get(row.key)
+        if other and row.split and row.split != other.split and study.same_sentence == "refuse":
+            raise SignerError(f"{row.where} ({row.split}) is the sentence of {other.where} ({other.split}): put both into one split")
+        rows.append(replace(row, split=row.split or (other.split if other else "")))
+    return split_sentences(rows, study.held_out, study.seed, study.same_sentence)
+
+
 # --- writing ---------------------------------------------------------------------------------------------------------------
 def write_corpus(folder: Path, splits: dict[str, list[Sentence]], prompts: Path | None = None) -> None:
     """``SPLIT.text`` and ``SPLIT.gloss``, and prompts.txt if there are any, whole or not at all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ ROWS = {"cascade": 2.95, "hierarchy": 0.75}                                     
 WIDE, HIGH, BAR = 1.62, 0.62, 0.36
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """-> loss: the rows of attribution.json in BLEU-4, read from frames where they were; poses: chain -> measure -> a value for each seed."""
     found = sources.result(FILE, COMMANDS[FILE])
     measure = measure_of(found["loss"])
@@ -38,13 +39,13 @@ def load(sources: Sources) -> dict:
     return {"measure": measure, "loss": [row for row in found["loss"] if row["measure"] == measure], "poses": poses, "goal": found["goal"]}
 
 
-def measure_of(loss: Sequence[Mapping]) -> str:
+def measure_of(loss: Sequence[Mapping[str, Any]]) -> str:
     """BLEU-4 of what is read from frames, where both chains have it; else from poses."""
     seen = {row["chain"] for row in loss if row["measure"] == "bleu4_seen"}
     return "bleu4_seen" if seen >= set(CHAINS) else "bleu4"
 
 
-def draw(data: Mapping) -> Figure:
+def draw(data: Mapping[str, Any]) -> Figure:
     """What ``load`` gave."""
     figure, axis = sheet(10.0, 4.35)
     most = max([abs(row["mean"]) for row in data["loss"]], default=0) or 1
@@ -79,7 +80,7 @@ def draw(data: Mapping) -> Figure:
     return figure
 
 
-def _loss(axis: Axes, x: float, y: float, rows: Sequence[Mapping], most: float) -> None:
+def _loss(axis: Axes, x: float, y: float, rows: Sequence[Mapping[str, Any]], most: float) -> None:
     """Below a box: the bar of what its stage costs, and the number."""
     if not rows:
         axis.text(x + WIDE / 2, y - 0.24, "not measured", ha="center", va="center", fontsize=8, color="0.45")
@@ -96,7 +97,7 @@ def _spread(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """The paper: errors of the classic path add up, and training on many targets for a gloss gives an average pose. [paper]"""
     worst = {chain: max((row for row in data["loss"] if row["chain"] == chain), key=lambda row: row["mean"], default=None) for chain in CHAINS}
     said = [f"in the {CHAINS[chain][0]} most is lost in {row['stage']} ({row['mean']:.1f})" for chain, row in worst.items() if row]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
 from signer_lib.figures.text import CYCLE
 from signer_lib.paper.boxes import arrow, box, sheet
 from signer_lib.paper.sources import TEXT, Sources
+from signer_lib.render.backends import Diffusion
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,31 +29,34 @@ SAID = {"encoder": "H, Eq. 1", "decoder": "states s_i", "pointer": "what a promp
         "controlnet": "where everything is", "unet": "clean latents", "vae": "folded pixels", "refiner": "draws sharp"}
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """Runs the shipped pipeline on one sentence. See ``trace``."""
     return trace(sources.pipeline, TEXT)
 
 
-def trace(pipeline: StableSignerPipeline, text: str) -> dict:
+def trace(pipeline: StableSignerPipeline, text: str) -> dict[str, Any]:
     """Signs a text and renders its first window, watched by forward hooks.
 
     -> text, glosses; modules: stage -> name -> {"kind": its class, "weights", "calls", "gave": the shape that it gave last}; weights: stage -> all of
     its weights, those that modules share counted once; passed: what goes from stage to stage -> its shape; signs: how many the prior has.
     """
+    assert isinstance(pipeline.renderer, Diffusion)                                     # the drawn signer has no modules
     slul, experts, renderer = pipeline.slul, pipeline.experts, pipeline.renderer.pipeline
-    stages: dict[str, dict[str, nn.Module]] = {
+    parts_of: dict[str, dict[str, nn.Module | None]] = {
         "SLUL": {"encoder": slul.model.encoder, "decoder": slul.model.decoder, "pointer": slul.pointer},
         "SLP-MoE": {name: getattr(experts, name) for name in ("Q", "G", "PCN", "transitions", "R")},
         "renderer": {name: getattr(renderer, name) for name in ("conditioner", "controlnet", "unet", "vae", "refiner")},
     }
-    stages = {stage: {name: part for name, part in parts.items() if part is not None} for stage, parts in stages.items()}
+    stages = {stage: {name: part for name, part in parts.items() if part is not None} for stage, parts in parts_of.items()}
+    modules: dict[str, dict[str, dict[str, Any]]]
     modules = {stage: {name: {"kind": type(part).__name__, "weights": _weights(part), "calls": 0, "gave": None} for name, part in parts.items()}
                for stage, parts in stages.items()}
-    called = {"decoder": slul.model.decoder.block[-1].layer[-1].DenseReluDense,            # the search calls layer by layer: the last one tells
+    blocks: Any = slul.model.decoder.block
+    called = {"decoder": blocks[-1].layer[-1].DenseReluDense,                             # the search calls layer by layer: the last one tells
               "vae": renderer.vae.decoder}                                                  # decoding is no forward of the whole
 
-    def watch(stage: str, name: str):
-        def hook(module, args, output):
+    def watch(stage: str, name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(module: nn.Module, args: object, output: object) -> None:
             row = modules[stage][name]
             row["calls"] += 1
             row["gave"] = shape(output)
@@ -77,7 +81,7 @@ def _weights(*parts: nn.Module | None) -> int:
     return sum({id(w): w.numel() for part in parts if part is not None for w in part.parameters()}.values())
 
 
-def shape(given) -> tuple[int, ...] | None:
+def shape(given: Any) -> tuple[int, ...] | None:
     """Of the first tensor in whatever a module gave."""
     if hasattr(given, "shape") and hasattr(given, "numel"):
         return tuple(given.shape)
@@ -86,7 +90,7 @@ def shape(given) -> tuple[int, ...] | None:
     return next((found for one in inside if (found := shape(one))), None)
 
 
-def draw(data: Mapping) -> Figure:
+def draw(data: Mapping[str, Any]) -> Figure:
     """``data``: what ``trace`` gave."""
     figure, axis = sheet(10.55, 5.45)
     passed, modules = data["passed"], data["modules"]
@@ -120,7 +124,7 @@ def draw(data: Mapping) -> Figure:
     return figure
 
 
-def steps_of(stage: str, modules: Mapping[str, Mapping], passed: Mapping[str, tuple]) -> list[tuple[str, list[str], bool]]:
+def steps_of(stage: str, modules: Mapping[str, Mapping[str, Any]], passed: Mapping[str, tuple[int, ...]]) -> list[tuple[str, list[str], bool]]:
     """A stage's boxes from top to bottom: the modules, and what is computed between them without weights. -> name, lines, learned"""
     rows = [(name, [f"{row['kind']}, {row['weights']:,} weights",
                     f"{SAID[name]}: {_written(row['gave'])}" if row["calls"] else "not asked in this run"], True) for name, row in modules.items()]
@@ -137,7 +141,7 @@ def _written(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """What of the paper's parts ran. [paper; secondary: a T5, a ControlNet latent diffusion]"""
     ran = {name: row for parts in data["modules"].values() for name, row in parts.items() if row["calls"]}
     missing = sorted(NAMED - set(ran))

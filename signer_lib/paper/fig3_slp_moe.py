@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,12 +28,12 @@ MOVES = 0.02                            # a joint whose place has a deviation ab
 SHAPE = np.array([1.0, 0.85])           # of a panel, width and height
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """See ``look``."""
     return look(sources.pipeline, TEXT)
 
 
-def look(pipeline: StableSignerPipeline, text: str) -> dict:
+def look(pipeline: StableSignerPipeline, text: str) -> dict[str, Any]:
     """What SLP-MoE does with the first sentence of a text of n units.
 
     -> text, units (their names), queries (n, d_q), weights (n, K), mixed (n, C) of each candidate over the experts, 0 where there is none;
@@ -57,13 +57,13 @@ def look(pipeline: StableSignerPipeline, text: str) -> dict:
             "fps": signing.poses.fps}
 
 
-def draw(data: Mapping) -> Figure:
+def draw(data: Mapping[str, Any]) -> Figure:
     """``data``: what ``look`` gave."""
     best = np.argsort(-data["mixed"][data["unit"], :len(data["names"])])[:SHOWN]
     rows = {f"candidate {c + 1}\n({data['names'][c]})\n{data['mixed'][data['unit'], c]:.0%}": data["candidates"][c] for c in best}
     rows |= {"blend, Eq. 8": data["blended"], "refined, Eq. 9": data["refined"]}
     figure = Figure(figsize=(9.4, 2.5 + 1.12 * len(rows)), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2.2, 1.12 * len(rows)))
+    (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.2, 1.12 * len(rows)))
     _heats(above.subplots(1, 3, width_ratios=(2.2, 1, 1.25)), data)
     low, high = _view([*rows.values()])
     seconds = len(data["refined"]) / data["fps"]
@@ -88,9 +88,10 @@ def _view(paths: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return (low + high) / 2 - half, (low + high) / 2 + half
 
 
-def _heats(axes: np.ndarray, data: Mapping) -> None:
+def _heats(axes: np.ndarray, data: Mapping[str, Any]) -> None:
     n, K = data["weights"].shape
     reach = np.abs(data["queries"]).max()
+    panels: tuple[tuple[np.ndarray, str, str, tuple[float, float], list[str]], ...]
     panels = ((data["queries"], f"query q ({data['queries'].shape[1]} numbers)", "PuOr", (-reach, reach), []),
               (data["weights"], "gate w (expert)", COLOURS, (0, 1), [f"{k + 1}" for k in range(K)]),
               (np.ma.masked_less_equal(data["mixed"], 0), "weight of each candidate", COLOURS, (0, 1),
@@ -113,7 +114,7 @@ def _outline(axis: Axes, row: int, columns: int) -> None:
     axis.add_patch(Rectangle((-0.5, row - 0.5), columns, 1, fill=False, edgecolor=CYCLE[3], linewidth=2, clip_on=False, zorder=4))
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """The paper: gating weights over K experts, candidates chosen by the Pose Chosen Networks, blended and refined. [paper]"""
     from signer_lib.figures.experts import hand_size
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from signer_lib.errors import SignerError
 from signer_lib.figures.text import CYCLE, DASHES, MARKERS, SHADE
@@ -21,12 +23,12 @@ APART = 0.055                           # least distance of two labels, by the p
 Curve = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """What learning.json holds."""
     return sources.result(FILE, COMMANDS[FILE])
 
 
-def curves(rows: Sequence[Mapping], measure: str = "dtw_mje") -> dict[str, Curve]:
+def curves(rows: Sequence[Mapping[str, Any]], measure: str = "dtw_mje") -> dict[str, Curve]:
     """system -> epochs (n,), mean (n,), standard deviation (n,) over the seeds that were measured at each; 0 for one seed."""
     found = {}
     for system in NAMES:
@@ -40,12 +42,12 @@ def curves(rows: Sequence[Mapping], measure: str = "dtw_mje") -> dict[str, Curve
     return found
 
 
-def draw(data: Mapping) -> Figure:
+def draw(data: Mapping[str, Any]) -> Figure:
     """``data``: what ``load`` gave."""
     found = curves(data["rows"])
     figure = Figure(figsize=(6.6, 3.5), layout="constrained")
     axis = figure.subplots()
-    for k, (system, (epochs, mean, std)) in enumerate(found.items()):
+    for k, (epochs, mean, std) in enumerate(found.values()):
         axis.fill_between(epochs, mean - std, mean + std, color=CYCLE[k], alpha=0.18, linewidth=0)
         axis.plot(epochs, mean, color=CYCLE[k], linestyle=DASHES[k], marker=MARKERS[k], markersize=4, linewidth=1.8)
     axis.set(xlabel="epochs of training", ylabel="DTW-MJE on held-out sentences\n(shoulder widths; lower is better)")
@@ -55,9 +57,7 @@ def draw(data: Mapping) -> Figure:
     return figure
 
 
-def _quarters(last: float):
-    from matplotlib.ticker import MultipleLocator
-
+def _quarters(last: float) -> MultipleLocator:
     return MultipleLocator(0.25 if last <= 2 else 0.5 if last <= 4 else 1)
 
 
@@ -78,7 +78,7 @@ def _label(axis: Axes, found: Mapping[str, Curve]) -> None:
     axis.set_xlim(right=last * 1.02 if last else 1)
 
 
-def changes(rows: Sequence[Mapping]) -> dict[str, tuple[float, float | None]]:
+def changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float | None]]:
     """What each part changes at the last measurement that it shares with the system before it: (mean, std) over the seeds of both; below 0 it lowers
     DTW-MJE. std is None for one seed."""
     value = {(row["system"], row["seed"], row["epoch"]): row["dtw_mje"] for row in rows}
@@ -92,7 +92,7 @@ def changes(rows: Sequence[Mapping]) -> dict[str, tuple[float, float | None]]:
     return found
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """The paper: SLUL and SLP-MoE lower DTW, SAGM alone does not move it. [paper]"""
     found, said = changes(data["rows"]), []
     for system, (mean, std) in found.items():

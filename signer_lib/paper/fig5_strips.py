@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
@@ -15,8 +16,10 @@ from signer_lib.figures.skeleton import plot_skeleton
 from signer_lib.figures.text import CYCLE, MARKERS, SHADE
 from signer_lib.paper.fig3_slp_moe import ARMS
 from signer_lib.paper.sources import Sources
+from signer_lib.render.backends import Diffusion
 
 if TYPE_CHECKING:
+    from signer_lib.experts.model import Choice
     from signer_lib.pipeline import StableSignerPipeline
     from signer_lib.pose import PoseSequence
     from signer_lib.signing import Signing
@@ -31,7 +34,7 @@ ROWS = "(a) simplified\ntarget", "(b) poses", "(c) rendered", "reference"
 RATING = "rating/summary.json"
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """-> strips: see ``strip``, one for each of ``NAMES``; rating: the summary of the user study, None while there is none."""
     from signer_lib.render.renderer.bundle import packed_bundle
 
@@ -47,7 +50,7 @@ def load(sources: Sources) -> dict:
     return {"strips": strips, "rating": sources.optional(RATING)}
 
 
-def strip(pipeline: StableSignerPipeline, clip: Mapping, xyz: np.ndarray, frames: np.ndarray, moments: int = MOMENTS) -> dict:
+def strip(pipeline: StableSignerPipeline, clip: Mapping[str, Any], xyz: np.ndarray, frames: np.ndarray, moments: int = MOMENTS) -> dict[str, Any]:
     """A held-out clip, its poses xyz (T, 70, 3) and frames (T, S, S, 3), beside what the pipeline makes of its text.
 
     -> text, style, signer; targets, poses (moments, 70, 3); rendered, reference (moments, S, S, 3); apart: the mean distance of the joints of arms
@@ -81,9 +84,9 @@ def target(pipeline: StableSignerPipeline, signing: Signing, frame: int) -> np.n
     from signer_lib.experts.blending import mixture
     from signer_lib.pose.directions import from_directions
 
-    owned = [span for span in signing.spans if span.unit is not None]
-    span = min(owned, key=lambda span: max(span.start - frame, frame - span.stop + 1, 0))
-    choice, unit = next((choice, span.unit - first) for choice, first in _firsts(signing) if span.unit - first < len(choice.units))
+    owned = [(span, span.unit) for span in signing.spans if span.unit is not None]
+    span, number = min(owned, key=lambda one: max(one[0].start - frame, frame - one[0].stop + 1, 0))
+    choice, unit = next((choice, number - first) for choice, first in _firsts(signing) if number - first < len(choice.units))
     offer = pipeline.experts.offers(pipeline.prior)[choice.units[unit].name]
     best = int(mixture(choice.weights, choice.choices)[unit].argmax())
     share = np.clip((frame - span.start) / max(span.stop - span.start - 1, 1), 0, 1)
@@ -91,29 +94,31 @@ def target(pipeline: StableSignerPipeline, signing: Signing, frame: int) -> np.n
     return from_directions(offer.direction[best, at], offer.length[best, at]).numpy()
 
 
-def _firsts(signing: Signing) -> list[tuple]:
+def _firsts(signing: Signing) -> list[tuple[Choice, int]]:
     """Each sentence's choice with the number of its first unit."""
     counts = np.cumsum([0] + [len(choice.units) for choice in signing.choices])
     return [*zip(signing.choices, counts.tolist())]
 
 
-def rendered_part(pipeline: StableSignerPipeline, signing: Signing, start: int, stop: int, clip: Mapping) -> np.ndarray:
+def rendered_part(pipeline: StableSignerPipeline, signing: Signing, start: int, stop: int, clip: Mapping[str, Any]) -> np.ndarray:
     """(stop - start, S, S, 3): these frames of a signing alone, as the clip's signer in its style."""
     from signer_lib.pose import PoseSequence
 
+    assert signing.meaning is not None and isinstance(pipeline.renderer, Diffusion)         # signed from a text, by the renderer
     states, contexts, spans = signing.meaning
+    spans = spans if spans is None else spans - start
     part = PoseSequence(signing.poses.xyz[start:stop], signing.poses.fps)
     size = pipeline.renderer.pipeline.config.size
-    shown = pipeline.frames(part, size, (states, contexts, spans - start), signing.seed, style=clip["style"], signer=clip["signer"])
+    shown = pipeline.frames(part, size, (states, contexts, spans), signing.seed, style=clip["style"], signer=clip["signer"])
     return np.stack(list(shown))
 
 
-def draw(data: Mapping) -> Figure:
+def draw(data: Mapping[str, Any]) -> Figure:
     """``data``: what ``load`` gave."""
     strips, rating = data["strips"], data["rating"]
-    figure = Figure(figsize=(0.82 * sum(len(one["poses"]) for one in strips) + 0.9, 4.1 + (1.5 if rating else 0)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.005, hspace=0.005)
-    above, below = figure.subfigures(2, 1, height_ratios=(3.7, 1.8 if rating else 0.25))
+    figure = Figure(figsize=(0.82 * sum(len(one["poses"]) for one in strips) + 0.9, 4.1 + (1.5 if rating else 0)),
+                    layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.005, hspace=0.005))
+    (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.7, 1.8 if rating else 0.25))
     widths = [len(one["poses"]) + (k == 0) for k, one in enumerate(strips)]                 # the first has the rows' names
     parts = above.subfigures(1, len(strips), squeeze=False, width_ratios=widths)[0]
     for k, (part, one) in enumerate(zip(parts, strips)):
@@ -125,7 +130,7 @@ def draw(data: Mapping) -> Figure:
     return figure
 
 
-def _strip(figure, one: Mapping, named: bool) -> None:
+def _strip(figure: SubFigure, one: Mapping[str, Any], named: bool) -> None:
     from signer_lib.render.drawn import draw_frame
     from signer_lib.render.framing import Framing
 
@@ -147,7 +152,7 @@ def _strip(figure, one: Mapping, named: bool) -> None:
     figure.suptitle(f"“{one['text']}”  ({one['style']}, {one['signer']})", fontsize=9)
 
 
-def _rating(axes: Sequence[Axes], scales: Sequence[Mapping]) -> None:
+def _rating(axes: Sequence[Axes], scales: Sequence[Mapping[str, Any]]) -> None:
     systems = [*dict.fromkeys(row["system"] for row in scales)]
     for axis, scale in zip(axes, dict.fromkeys(row["scale"] for row in scales)):
         for row in (row for row in scales if row["scale"] == scale):
@@ -162,7 +167,7 @@ def _rating(axes: Sequence[Axes], scales: Sequence[Mapping]) -> None:
     axes[0].set_yticks(range(len(systems)), systems, fontsize=8)
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """The paper shows its own frames against ground truth, and asks users. [paper]"""
     apart = [one["apart"] for one in data["strips"]]
     rating = data["rating"]

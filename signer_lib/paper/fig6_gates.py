@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,12 +23,12 @@ KINDS = {  # what is said of a gloss, its labels in their order
 }
 
 
-def load(sources: Sources) -> list[dict]:
+def load(sources: Sources) -> list[dict[str, Any]]:
     """The results of SLP-MoE on (a), one for each seed."""
     return sources.every(PATTERN, STUDY)
 
 
-def weights(data: Sequence[Mapping], kind: str) -> tuple[list[str], np.ndarray]:
+def weights(data: Sequence[Mapping[str, Any]], kind: str) -> tuple[list[str], np.ndarray]:
     """-> L labels, mean gate weights (seeds, K, L) of the units that have each: a label's lift times the expert's load."""
     tables = [run["gates"]["experts"] for run in data]
     if len({len(table) for table in tables}) != 1:
@@ -39,7 +40,7 @@ def weights(data: Sequence[Mapping], kind: str) -> tuple[list[str], np.ndarray]:
     return labels, np.array([[[row["lift"][kind][label] * row["load"] for label in labels] for row in table] for table in tables])
 
 
-def draw(data: Sequence[Mapping]) -> Figure:
+def draw(data: Sequence[Mapping[str, Any]]) -> Figure:
     """``data``: what ``load`` gave."""
     found = {kind: weights(data, kind) for kind in KINDS}
     figure = Figure(figsize=(9.6, 3.3), layout="constrained")
@@ -70,7 +71,7 @@ def _panel(axis: Axes, labels: Sequence[str], values: np.ndarray) -> None:
     axis.set_axisbelow(True)
 
 
-def compared(data: Sequence[Mapping]) -> str:
+def compared(data: Sequence[Mapping[str, Any]]) -> str:
     """The paper: semantic states give the gating weights. [paper] Whether they tell glosses apart, ours says in bits."""
     told = [run["gates"]["information"]["manner"] for run in data]
     labels, values = weights(data, "manner")

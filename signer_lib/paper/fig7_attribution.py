@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,12 +29,12 @@ MEASURES = {  # measure -> what stands at its axis, how a number is written
 }
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """What attribution.json holds."""
     return sources.result(FILE, COMMANDS[FILE])
 
 
-def draw(data: Mapping) -> Figure:
+def draw(data: Mapping[str, Any]) -> Figure:
     """``data``: what ``load`` gave."""
     shown = [measure for measure in MEASURES if any(row["measure"] == measure for row in data["loss"])]
     if not shown:
@@ -51,7 +52,7 @@ def draw(data: Mapping) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, rows: Sequence[Mapping], label: str, form: str) -> None:
+def _panel(axis: Axes, rows: Sequence[Mapping[str, Any]], label: str, form: str) -> None:
     axis.axhline(0, color="black", linewidth=0.8)
     for k, (chain, name) in enumerate(CHAINS.items()):
         own = {row["stage"]: row for row in rows if row["chain"] == chain}
@@ -71,7 +72,7 @@ def _panel(axis: Axes, rows: Sequence[Mapping], label: str, form: str) -> None:
     axis.set_axisbelow(True)
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """The paper: +48.6 % in BLEU-4 over the state of the art, and errors that add up in the classic path. [paper]"""
     goal = data["goal"]
     low, high = goal["interval"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,12 +29,12 @@ LEVELS = {  # (stage, noise) -> what the level is
 }
 
 
-def load(sources: Sources) -> dict:
+def load(sources: Sources) -> dict[str, Any]:
     """What corruption.json holds."""
     return sources.result(FILE, COMMANDS[FILE])
 
 
-def draw(data: Mapping, measure: str = "bleu4") -> Figure:
+def draw(data: Mapping[str, Any], measure: str = "bleu4") -> Figure:
     """``data``: what ``load`` gave."""
     found = curves(data, measure)
     by_stage = {stage: [noise for one, noise in dict.fromkeys((s, n) for _, s, n in found) if one == stage] for stage in STAGES}
@@ -62,7 +63,7 @@ def draw(data: Mapping, measure: str = "bleu4") -> Figure:
     return figure
 
 
-def curves(data: Mapping, measure: str = "bleu4") -> dict[tuple[str, str, str], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def curves(data: Mapping[str, Any], measure: str = "bleu4") -> dict[tuple[str, str, str], tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(chain, stage, noise) -> levels (n,) from 0, mean (n,), standard deviation (n,) over the seeds."""
     found: dict[tuple[str, str, str], dict[float, list[float]]] = {}
     for row in data["rows"]:
@@ -70,12 +71,17 @@ def curves(data: Mapping, measure: str = "bleu4") -> dict[tuple[str, str, str], 
             found.setdefault((row["chain"], row["stage"], row["noise"]), {}).setdefault(row["level"], []).append(row[measure])
     if not found:
         raise SignerError(f"no row has a '{measure}': make {FILE} again with  {COMMANDS[FILE]}")
-    spread = lambda values: np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return {key: (np.array(sorted(levels)), *(np.array([f(levels[at]) for at in sorted(levels)]) for f in (np.mean, spread)))
-            for key, levels in found.items()}
+
+    def spread(values: list[float]) -> float:
+        return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+    def over(levels: dict[float, list[float]], f: Callable[[list[float]], Any]) -> np.ndarray:
+        return np.array([f(levels[at]) for at in sorted(levels)])
+
+    return {key: (np.array(sorted(levels)), over(levels, np.mean), over(levels, spread)) for key, levels in found.items()}
 
 
-def compared(data: Mapping) -> str:
+def compared(data: Mapping[str, Any]) -> str:
     """The paper: errors add up from stage to stage in the classic path. [paper]"""
     found, said = curves(data), []
     for chain, name in CHAINS.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from signer_lib.assets import CHECKPOINTS, DATA, RENDERER, RESULTS, ROOT
 from signer_lib.errors import SignerError
@@ -32,7 +32,7 @@ class Sources:
         self._shown: dict[str, str] = {}                # as the picture names it -> the commit that it says it was made at, or ""
 
     # --- opening -----------------------------------------------------------------------------------------------------
-    def result(self, name: str, command: str) -> dict:
+    def result(self, name: str, command: str) -> dict[str, Any]:
         """A file of results. Raises ``Missing`` with the command that makes it, ``SignerError`` if it holds no result."""
         path = self.results / name
         if not path.is_file():
@@ -47,14 +47,14 @@ class Sources:
         self._shown[self._named(path)] = str(found.get("commit", ""))
         return found
 
-    def every(self, pattern: str, command: str) -> list[dict]:
+    def every(self, pattern: str, command: str) -> list[dict[str, Any]]:
         """All results of a pattern such as "slp_moe/rules/full-*.json", in the order of their names; one at least."""
         paths = sorted(self.results.glob(pattern))
         if not paths:
             raise Missing(f"{self._named(self.results / pattern)} is missing: make it with  {command}")
         return [self.result(str(path.relative_to(self.results)), command) for path in paths]
 
-    def optional(self, name: str) -> dict | None:
+    def optional(self, name: str) -> dict[str, Any] | None:
         """A file of results that is there or not."""
         return self.result(name, "") if (self.results / name).is_file() else None
 

@@ -11,6 +11,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from signer_lib.assets import signer_data
 from signer_lib.errors import SignerError, run
@@ -41,7 +42,7 @@ def rule_pools(folder: Path, seed: int) -> None:
                 pool.add(clips_of(signer, letters, seed))
 
 
-def recorded_pools(folder: Path, data: Path, rules: Path, seed: int) -> dict:
+def recorded_pools(folder: Path, data: Path, rules: Path, seed: int) -> dict[str, Any]:
     """Data set (b): recordings, split by recording; a gloss without any is done by the signers of ``rules``. -> what was built"""
     report = build_recorded_pools(data, folder, load_body(), seed)
     pools = {name: Prior.load(folder / "pools" / name) for name in POOLS if name != "train"}

@@ -50,7 +50,7 @@ class Filming:
     seed: int = 1
     slul: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_size(self.size)
         for style in self.styles:
             check_style(style)
@@ -109,7 +109,10 @@ def read_right(data: Path, split: str, slul: SLUL) -> list[tuple[Performed, Glos
 
 def shots(read: list[tuple[Performed, GlossSentence]], split: str, filming: Filming) -> Iterator[Shot]:
     """The clips of a split; those of test_body show what the first clips of test show."""
-    rng = lambda name: np.random.default_rng([filming.seed, crc32(name.encode())])
+
+    def rng(name: str) -> np.random.Generator:
+        return np.random.default_rng([filming.seed, crc32(name.encode())])
+
     count, frames = filming.clips[split], filming.test_frames if SOURCES[split] == "test" else filming.frames
     chosen = excerpts([len(row.poses) for row, _ in read], count, frames, rng(f"excerpts {SOURCES[split]}"))
     pairs = cast(filming.pairs(split), count, rng(f"cast {split}"))

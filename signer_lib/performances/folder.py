@@ -59,7 +59,9 @@ def write_split(folder: Path | str, split: str, performed: Iterable[Performed]) 
     if not rows:
         raise SignerError(f"there are no sentences to write for the split {split}")
     with filling(folder) as part:
-        put = lambda end, lines: (part / f"{split}.{end}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        def put(end: str, lines: Iterable[str]) -> None:
+            (part / f"{split}.{end}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
         put("text", [row.text for row in rows])
         put("gloss", [" ".join(unit.name for unit in row.units) for row in rows])
         put("jsonl", [json.dumps({"name": row.name, "text": row.text, "glosses": row.glosses, "units": [asdict(unit) for unit in row.units],

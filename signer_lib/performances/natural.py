@@ -42,7 +42,10 @@ class Habits:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Habits:
         """A signer like others, more or less."""
-        about = lambda middle, spread: float(middle * np.exp(spread * rng.standard_normal()))
+
+        def about(middle: float, spread: float) -> float:
+            return float(middle * np.exp(spread * rng.standard_normal()))
+
         return cls(about(1.1, 0.1), about(1, 0.06), about(3.2, 0.12), float(rng.uniform(0.02, 0.08)), float(rng.uniform(0.1, 0.4)), about(0.25, 0.2))
 
 
@@ -65,7 +68,8 @@ def perform(name: str, text: str, glosses: list[str], units: list[Unit], clips: 
 def put_together(signs: list[Trajectory], rest: Trajectory, spelled: list[bool], pauses: list[float], reach: float,
                  bow: float) -> tuple[Trajectory, list[Span]]:
     """From rest through all signs and back. ``spelled`` (n,): unit i continues a word; ``pauses`` (n,) seconds held after unit i."""
-    parts, spans = [], []
+    parts: list[Trajectory] = []
+    spans: list[Span] = []
 
     def add(part: Trajectory, unit: int | None) -> None:
         start = spans[-1].stop if spans else 0
@@ -112,7 +116,7 @@ def _performed(clip: PoseSequence, way: Manner, habits: Habits) -> Trajectory:
 
 def _frames(before: Trajectory, after: Trajectory, reach: float, spelled: bool) -> int:
     seconds = np.clip(0.06 + float(ways(before, after).max()) / reach, SHORTEST, LONGEST)
-    return max(2, round(seconds * (0.8 if spelled else 1) * FPS))
+    return max(2, round(float(seconds) * (0.8 if spelled else 1) * FPS))
 
 
 def _last(units: list[Unit], k: int) -> bool:

@@ -38,7 +38,10 @@ def topic_of(text: str, glosses: Sequence[str]) -> int:
     words, rest = _words(before), _words(after)
     if not words or not rest or words[0] not in CONDITIONS | FRONTED or rest[0] in JOINING:
         return 0
-    said = lambda gloss: any(word.startswith(part) for part in _words(gloss.removeprefix("fs-"))[:1] for word in words)
+
+    def said(gloss: str) -> bool:
+        return any(word.startswith(part) for part in _words(gloss.removeprefix("fs-"))[:1] for word in words)
+
     count = next((k for k, gloss in enumerate(glosses) if not said(gloss) and not gloss.startswith(UNSAID)), len(glosses))
     while count and not said(glosses[count - 1]):       # a pronoun at its end belongs to what follows
         count -= 1
@@ -48,7 +51,7 @@ def topic_of(text: str, glosses: Sequence[str]) -> int:
 def marks_of(text: str, glosses: Sequence[str]) -> list[Mark]:
     """Which markers a sentence has, and over which of its glosses."""
     kind, topic = kind_of(text, glosses), topic_of(text, glosses)
-    marks = [("topic", 0, topic)] * (topic > 0) + [(kind, topic, len(glosses))] * (kind is not None)
+    marks = [("topic", 0, topic)] * (topic > 0) + ([(kind, topic, len(glosses))] if kind else [])
     return marks + [("negated", max(k - 1, 0), k + 1) for k, gloss in enumerate(glosses) if gloss in NEGATIONS]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -87,7 +88,10 @@ def gloss_of(key: str) -> str:
 def in_proportion(path: Path) -> dict[str, PoseSequence]:
     """WLASL's clips, each in the aspect in which its signer's nose is nearest to ``NOSE_HEIGHT``, the dropped frames put back."""
     ways = [read_poses(path, aspect=aspect) for aspect in ASPECTS]
-    height = lambda clip: np.nanmedian((clip.joint("nose") - clip.joint("neck"))[:, 1])
+
+    def height(clip: PoseSequence) -> float:
+        return float(np.nanmedian((clip.joint("nose") - clip.joint("neck"))[:, 1]))
+
     return {key: reopened(min((way[key] for way in ways), key=lambda clip: abs(np.log(max(height(clip), 0.1) / NOSE_HEIGHT))))
             for key in ways[0]}
 
@@ -128,7 +132,10 @@ def split_by_recording(clips: list[Recorded], seed: int) -> dict[str, list[Recor
     is in none: a judge that knows a sign only from rules cannot tell whether a recording of it is right. ASL-App's letters are the
     judge's, since the prior has recordings of its own.
     """
-    drawn = lambda group: sha256(f"{seed} {min(clip.name for clip in group)}".encode()).digest()
+
+    def drawn(group: list[Recorded]) -> bytes:
+        return sha256(f"{seed} {min(clip.name for clip in group)}".encode()).digest()
+
     glosses: dict[str, list[list[Recorded]]] = {}
     for group in same_video(clips):
         glosses.setdefault(group[0].gloss, []).append(group)
@@ -162,13 +169,14 @@ def apart(a: PoseSequence, b: PoseSequence) -> float:
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------------
-def build_recorded_pools(data: Path, folder: Path, body: Body, seed: int) -> dict:
+def build_recorded_pools(data: Path, folder: Path, body: Body, seed: int) -> dict[str, Any]:
     """Writes ``folder``/pools/NAME, a prior for each of ``POOLS``; that of the prior goes on with all that the shipped lexicon offers.
 
     -> for each pool its clips and glosses, the clips that were left out with the reason, and the videos that are there twice.
     Raises ``SignerError`` if there are pools already, if the data are not there or ``folder`` cannot be written to.
     """
-    folder, left_out = Path(folder), {}
+    folder = Path(folder)
+    left_out: dict[str, str] = {}
     if (folder / "pools").exists():
         raise SignerError(f"there are pools in {folder} already: delete {folder / 'pools'}, or choose another folder")
     clips = recorded_clips(data, body, left_out)
@@ -185,7 +193,7 @@ def build_recorded_pools(data: Path, folder: Path, body: Body, seed: int) -> dic
             "same_video": [[clip.name for clip in group] for group in same_video(clips) if len(group) > 1], "left_out": left_out}
 
 
-def recorded_rows(clips: list[Recorded]) -> Iterator[dict]:
+def recorded_rows(clips: list[Recorded]) -> Iterator[dict[str, Any]]:
     """Rows of a prior's table; the variant is the recording's name."""
     signs, embeddings = load_signs(), slul_embeddings()
     for clip in clips:

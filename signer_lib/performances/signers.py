@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -65,7 +66,7 @@ SIGNERS = (
 )
 
 
-def clips_of(signer: Signer, letters: dict[str, PoseSequence], seed: int = 0) -> Iterator[dict]:
+def clips_of(signer: Signer, letters: dict[str, PoseSequence], seed: int = 0) -> Iterator[dict[str, Any]]:
     """Every sign of the lexicon, and every recorded letter, as this signer does it: rows of a prior's table."""
     body, bones, signs, handshapes = load_body(bodies.SIGNERS / f"{signer.body}.yaml"), load_body(), load_signs(), load_handshapes()
     for gloss in progress([*signs, *letters], f"signer {signer.name}"):

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -61,7 +62,7 @@ def make_small(folder: Path | str, sentences: int = 150, glosses: int = 60, seed
     return counts
 
 
-def renditions(signer: Signer, glosses: Iterable[str], shipped: Prior, seed: int = 0) -> Iterator[dict]:
+def renditions(signer: Signer, glosses: Iterable[str], shipped: Prior, seed: int = 0) -> Iterator[dict[str, Any]]:
     """The shipped citation form of each sign as this signer does it: rows of a prior's table."""
     body = load_body()
     for gloss in glosses:
@@ -80,12 +81,15 @@ def _of_few_glosses(count: int, glosses: int, seed: int, prior: Prior) -> list[t
     drawn = new_sentences(DRAWN, seed, lambda signed: fits(units_of(signed, prior)))
     signs = Counter(gloss for _, signed in drawn for gloss in signed if not gloss.startswith(PREFIX))
     common = {gloss for gloss, _ in signs.most_common(glosses)}
-    few = lambda signed: all(gloss in common or gloss.startswith(PREFIX) for gloss in signed)
+
+    def few(signed: Iterable[str]) -> bool:
+        return all(gloss in common or gloss.startswith(PREFIX) for gloss in signed)
+
     found = [(text, signed) for text, signed in drawn if few(signed)][:count]
     if len(found) < count:
         raise SignerError(f"{glosses} signs are enough for {len(found)} sentences, not for {count}: allow more signs, or ask for fewer sentences")
     return found
 
 
-def _row(c: Candidate) -> dict:
+def _row(c: Candidate) -> dict[str, Any]:
     return table.clip_row(c.gloss, c.variant, c.poses, source=c.source, licence=c.licence, signer=c.signer, phonology=c.phonology)

@@ -48,7 +48,10 @@ class Trajectory:
         low = t.long().clamp(max=max(len(self) - 2, 0))
         part = (t - low)[:, None]
         high = (low + 1).clamp(max=len(self) - 1)
-        mix = lambda x, p: x[low] * (1 - p) + x[high] * p
+
+        def mix(x: Tensor, p: Tensor) -> Tensor:
+            return x[low] * (1 - p) + x[high] * p
+
         return Trajectory(make_unit(mix(self.direction, part[..., None])), mix(self.length, part))
 
     def sized(self, size: float) -> Trajectory:
@@ -96,4 +99,5 @@ def between(before: Trajectory, after: Trajectory, frames: int, bow: float = 0.0
 
 def ways(before: Trajectory, after: Trajectory) -> Tensor:
     """(2,) how far right and left wrist are from the end of ``before`` to the start of ``after``, shoulder widths."""
-    return (after[:1].xyz[0, WRISTS] - before[-1:].xyz[0, WRISTS]).norm(dim=-1)
+    result: Tensor = (after[:1].xyz[0, WRISTS] - before[-1:].xyz[0, WRISTS]).norm(dim=-1)
+    return result

@@ -27,7 +27,8 @@ def from_directions(direction: Tensor, length: Tensor, skeleton: Skeleton = SIGN
 def make_unit(direction: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:
     """Averaged directions (..., J, 3) made length 1 again. The root is a position and stays."""
     root = (torch.tensor(skeleton.parents) < 0)[:, None]
-    return direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-8).masked_fill(root, 1.0)
+    unit: Tensor = direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-8).masked_fill(root, 1.0)
+    return unit
 
 
 def turn(start: Tensor, end: Tensor, part: Tensor, skeleton: Skeleton = SIGNER70) -> Tensor:

@@ -10,7 +10,8 @@ CUTOFF = 6.0                            # Hz; field practice for signing, finger
 
 def minimum_jerk(t: np.ndarray) -> np.ndarray:
     """Flash and Hogan's profile of a reaching movement: 0 to 1 for t in [0, 1], with no velocity or acceleration at either end."""
-    return t ** 3 * (10 - 15 * t + 6 * t ** 2)
+    reached: np.ndarray = t ** 3 * (10 - 15 * t + 6 * t ** 2)
+    return reached
 
 
 def jerk(path: np.ndarray, fps: float) -> float:
@@ -26,4 +27,5 @@ def zero_phase(path: np.ndarray, fps: float, cutoff: float = CUTOFF) -> np.ndarr
     """
     if cutoff >= fps / 2 or len(path) < 4:
         return path
-    return sosfiltfilt(butter(2, cutoff, fs=fps, output="sos"), path, axis=0, padlen=min(9, len(path) - 1))
+    steady: np.ndarray = sosfiltfilt(butter(2, cutoff, fs=fps, output="sos"), path, axis=0, padlen=min(9, len(path) - 1))
+    return steady

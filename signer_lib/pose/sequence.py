@@ -27,10 +27,10 @@ class PoseSequence:
 
     xyz: np.ndarray
     fps: float
-    confidence: np.ndarray = None
+    confidence: np.ndarray = None  # type: ignore[assignment]  # an array from __post_init__ on
     skeleton: Skeleton = field(default=SIGNER70, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         xyz = np.asarray(self.xyz, np.float32)
         seen = np.isfinite(xyz).all(-1)
         confidence = np.where(seen, 1, 0) if self.confidence is None else np.asarray(self.confidence)
@@ -73,11 +73,15 @@ class PoseSequence:
         low = np.minimum(t.astype(int), max(len(self) - 2, 0))
         high = np.minimum(low + 1, len(self) - 1)
         part = (t - low)[:, None]
-        mix = lambda a, p: a[low] * (1 - p) + a[high] * p
+
+        def mix(a: np.ndarray, p: np.ndarray) -> np.ndarray:
+            mixed: np.ndarray = a[low] * (1 - p) + a[high] * p
+            return mixed
+
         confidence = np.where((self.confidence[low] > 0) & (self.confidence[high] > 0), mix(self.confidence, part), 0)
         return replace(self, xyz=mix(self.xyz, part[..., None]), confidence=confidence, fps=fps or self.fps)
 
     def mirrored(self) -> PoseSequence:
         """The same movement by a signer of the other handedness."""
         swap = self.skeleton.mirror
-        return replace(self, xyz=self.xyz[:, swap] * np.float32([-1, 1, 1]), confidence=self.confidence[:, swap])
+        return replace(self, xyz=self.xyz[:, swap] * np.array([-1, 1, 1], np.float32), confidence=self.confidence[:, swap])

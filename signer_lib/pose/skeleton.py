@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
-SEGMENTS = {"thumb": ("cmc", "mcp", "ip", "tip")} | {finger: ("mcp", "pip", "dip", "tip") for finger in FINGERS[1:]}
+SEGMENTS = {"thumb": ("cmc", "mcp", "ip", "tip")} | dict.fromkeys(FINGERS[1:], ("mcp", "pip", "dip", "tip"))
 HAND_JOINTS = ("wrist",) + tuple(f"{finger}_{segment}" for finger in FINGERS for segment in SEGMENTS[finger])
 
 
@@ -40,7 +40,10 @@ class Skeleton:
     @cached_property
     def order(self) -> tuple[int, ...]:
         """The joints, each after its parent (the pt50 order puts the left hand before the left wrist's siblings)."""
-        depth = lambda joint: 0 if self.parents[joint] < 0 else 1 + depth(self.parents[joint])
+
+        def depth(joint: int) -> int:
+            return 0 if self.parents[joint] < 0 else 1 + depth(self.parents[joint])
+
         return tuple(sorted(range(len(self)), key=depth))
 
     @cached_property

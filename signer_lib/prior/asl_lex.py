@@ -46,7 +46,10 @@ class Lexicon:
 
 def _codes(row: dict[str, str], morpheme: str, before: Codes | None) -> Codes:
     """A morpheme's codes; a later one that is only a handshape (a spelled letter) stays where the one before it was."""
-    get = lambda column: (row[f"{column}{morpheme}.2.0"] or "NA").strip()
+
+    def get(column: str) -> str:
+        return (row[f"{column}{morpheme}.2.0"] or "NA").strip()
+
     handshape, selected, movement, major, minor = (get(c) for c in ("Handshape", "SelectedFingers", "Movement", "MajorLocation", "MinorLocation"))
     if handshape == "NA":
         raise ValueError(f"no handshape is coded for morpheme {morpheme or 'M1'}")
@@ -177,8 +180,8 @@ def _sign(gloss: str, codes: Codes) -> Sign:
     hand = _internal(codes, shapes)
     movement, kind = _movement(codes, place, end, hand)
     turned = TURNED.get(palm) if codes.rotation and hand != "twist" else None
-    palms = (palm, turned) if turned and abs(vector(turned) @ vector(fingers)) < ALONG else (palm,)
-    ways = (fingers,)
+    palms: tuple[str, ...] = (palm, turned) if turned and abs(vector(turned) @ vector(fingers)) < ALONG else (palm,)
+    ways: tuple[str, ...] = (fingers,)
     if turned and place in FACE and codes.family == "board":
         palms, ways = (palm, "down"), (fingers, "front-left")
     if end and (end.startswith("base-") or place.startswith("base-")) != (place.startswith("base-") and end.startswith("base-")):
@@ -208,8 +211,8 @@ def _described(entry: str, row: dict[str, str]) -> Sign | Compound:
         parts.append(_sign(entry, codes))
     shares = [duration_of(part) for part in parts]
     total = float(np.clip(float(row["SignDuration(ms)"]), SHORTEST * len(parts), LONGEST))
-    parts = tuple(replace(part, duration=total * share / sum(shares)) for part, share in zip(parts, shares))
-    return parts[0] if len(parts) == 1 else Compound(entry, parts)
+    timed = tuple(replace(part, duration=total * share / sum(shares)) for part, share in zip(parts, shares))
+    return timed[0] if len(timed) == 1 else Compound(entry, timed)
 
 
 def read_asl_lex(path: Path) -> Lexicon:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 
 from signer_lib.errors import SignerError, run
@@ -57,11 +59,12 @@ class Figure:
 
     def of(self, *prefixes: str) -> np.ndarray:
         """(V,) whether a vertex belongs to a bone of one of these names."""
-        return np.char.startswith(self.part[:, None], np.array(prefixes)).any(1)
+        named: np.ndarray = np.logical_or.reduce(np.char.startswith(self.part[:, None], np.array(prefixes)), axis=1)
+        return named
 
-    def surface(self, start: np.ndarray, out: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """(2, 3) where the ray from ``start`` along ``out`` leaves the mesh for good, and the outward normal there."""
-        out = unit(np.asarray(out, float))
+    def surface(self, start: np.ndarray, towards: ArrayLike, faces: np.ndarray) -> np.ndarray:
+        """(2, 3) where the ray from ``start`` ``towards`` a side leaves the mesh for good, and the outward normal there."""
+        out = unit(np.asarray(towards, float))
         a, b, c = self.vertices[faces].transpose(1, 0, 2)
         ab, ac, across = b - a, c - a, np.cross(out, c - a)
         det = (ab * across).sum(-1)
@@ -104,15 +107,20 @@ def figure(name: str, vertices: np.ndarray, faces: np.ndarray, part: np.ndarray,
     """From Anny's axes (metres; x to the signer's left, y backwards, z up) to ours."""
     right, left = joint["upperarm01.R"][0], joint["upperarm01.L"][0]
     width = np.linalg.norm(left - right)
-    ours = lambda points: ((points - (left + right) / 2) / width)[..., [0, 2, 1]] * np.array([1, 1, -1])
+
+    def ours(points: np.ndarray) -> np.ndarray:
+        result: np.ndarray = ((points - (left + right) / 2) / width)[..., [0, 2, 1]] * np.array([1, 1, -1])
+        return result
+
     return Figure(name, float(width), ours(vertices), faces, part, {bone: ours(ends) for bone, ends in joint.items()})
 
 
 def _length(*points: np.ndarray) -> list[float]:
-    return np.linalg.norm(np.diff(points, axis=0), axis=-1).tolist()
+    result: list[float] = np.linalg.norm(np.diff(points, axis=0), axis=-1).tolist()
+    return result
 
 
-def _bones(f: Figure) -> dict:
+def _bones(f: Figure) -> dict[str, Any]:
     wrist = f.joint["RightHand"][0]
     elbow, shoulder = f.joint["lowerarm01.R"][0], f.joint["upperarm01.R"][0]
     hand = {}
@@ -122,9 +130,13 @@ def _bones(f: Figure) -> dict:
     return {"upper_arm": _length(shoulder, elbow)[0], "forearm": _length(elbow, wrist)[0], "hand": hand}
 
 
-def _face(f: Figure, skin: np.ndarray, nose: np.ndarray) -> dict:
+def _face(f: Figure, skin: np.ndarray, nose: np.ndarray) -> dict[str, Any]:
     """Points of the left half and of the middle, from the nose."""
-    on_skin = lambda x, y: f.surface(np.array([x, y, 0.0]), np.array([0, 0, 1.0]), skin)[0] - nose
+
+    def on_skin(x: float, y: float) -> np.ndarray:
+        result: np.ndarray = f.surface(np.array([x, y, 0.0]), np.array([0, 0, 1.0]), skin)[0] - nose
+        return result
+
     eye, slit = f.joint["eye.L"][1], f.joint["oris03.L"][1, 1]
     brow = [on_skin(eye[0] * x, eye[1] + y) for x, y in BROW]
     upper, lower = f.joint["oris04.L"][0, 1], f.joint["oris01"][0, 1]
@@ -133,7 +145,7 @@ def _face(f: Figure, skin: np.ndarray, nose: np.ndarray) -> dict:
     return {"brow": brow, "lids": lids, "lip_corner": on_skin(MOUTH * eye[0], slit), "lips": lips}
 
 
-def _places(f: Figure, skin: np.ndarray, trunk: np.ndarray, nose: np.ndarray, face: dict) -> dict:
+def _places(f: Figure, skin: np.ndarray, trunk: np.ndarray, nose: np.ndarray, face: dict[str, Any]) -> dict[str, Any]:
     """Name -> point and outward normal on the skin; free places have no normal."""
     eye, hip = f.joint["eye.L"][1], f.joint["upperleg01.L"][0, 1]
     mouth, skull = nose[1] + face["lip_corner"][1], f.vertices[f.of("head"), 1].max()
@@ -141,7 +153,12 @@ def _places(f: Figure, skin: np.ndarray, trunk: np.ndarray, nose: np.ndarray, fa
     core = np.array([0, eye[1], nose[2] - 0.3])
     ear = f.vertices[f.of("head") & (abs(f.vertices[:, 1] - (eye[1] + nose[1]) / 2) < 0.06)]
     ear = ear[ear[:, 0].argmin()]
-    front, from_x = np.array([0, 0, 1.0]), lambda x, y: np.array([x, y, 0.0])
+    front = np.array([0, 0, 1.0])
+
+    def from_x(x: float, y: float) -> np.ndarray:
+        return np.array([x, y, 0.0])
+
+    head: dict[str, tuple[ArrayLike, ArrayLike]]
     head = {"head-top": (core, (0, 1, 0.25)), "forehead": (from_x(0, eye[1] + 0.42 * (skull - eye[1])), front),
             "temple": (core + [0, 0.05, 0.05], (-1, 0, 0.45)), "eye": (from_x(-eye[0], eye[1]), front),
             "nose": (from_x(0, nose[1]), front), "cheek": (from_x(-0.13, (nose[1] + mouth) / 2), front),
@@ -149,7 +166,11 @@ def _places(f: Figure, skin: np.ndarray, trunk: np.ndarray, nose: np.ndarray, fa
             "upper-lip": (from_x(0, nose[1] + 0.6 * (mouth - nose[1])), front),
             "chin": (from_x(0, low + 0.3 * (mouth - low)), front),
             "under-chin": (np.array([0, mouth, nose[2] - 0.13]), (0, -1, 0.2))}
-    chest = lambda x, y: (from_x(x, y * hip / -1.32), front)
+
+    def chest(x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
+        return (from_x(x, y * hip / -1.32), front)
+
+    torso: dict[str, tuple[ArrayLike, ArrayLike]]
     torso = {"neck": (np.array([0, 0.5 * low, 0.0]), front), "clavicle": ([-0.2, -0.08, 0.0], (0, 0.7, 1)),
              "shoulder-same": ([-0.42, -0.08, 0.0], (0, 0.8, 1)), "shoulder-other": ([0.42, -0.08, 0.0], (0, 0.8, 1)),
              "chest": chest(0, -0.32), "chest-same": chest(-0.24, -0.32), "chest-other": chest(0.24, -0.32),
@@ -180,7 +201,8 @@ def ellipsoids(points: np.ndarray, start: np.ndarray) -> np.ndarray:
         away = points[:, None] - e[:, :3]
         q = np.maximum(np.linalg.norm(away / e[:, 3:], axis=-1), 0.05)
         depth = (np.linalg.norm(away, axis=-1) * (1 / q - 1)).max(1)       # under the surface, along the ray from the centre
-        return np.where(depth < 0.003, OUTSIDE * (0.003 - depth), depth)
+        result: np.ndarray = np.where(depth < 0.003, OUTSIDE * (0.003 - depth), depth)
+        return result
 
     room = np.concatenate([0.1 * np.concatenate([paired, np.ones((len(start), 2))], 1) + 1e-9, 0.5 * start[:, 3:]], 1)
     bounds = (start - room).ravel(), (start + room).ravel()
@@ -188,9 +210,13 @@ def ellipsoids(points: np.ndarray, start: np.ndarray) -> np.ndarray:
     return both(fitted.x).reshape(-1, 2, 3)
 
 
-def measure(f: Figure) -> dict:
+def measure(f: Figure) -> dict[str, Any]:
     """A signer file's content."""
-    faces_of = lambda kept: f.faces[kept[f.faces].all(1)]
+
+    def faces_of(kept: np.ndarray) -> np.ndarray:
+        result: np.ndarray = f.faces[kept[f.faces].all(1)]
+        return result
+
     trunk, head = f.of(*TRUNK), ~f.of(*TRUNK, *LIMBS)
     skin = faces_of(head)
     middle = f.vertices[head & (abs(f.vertices[:, 0]) < 0.02)]
@@ -201,8 +227,8 @@ def measure(f: Figure) -> dict:
     shapes = {"torso": ellipsoids(_thinned(f.vertices[trunk]), np.array(TORSO_START) * scale),
               "head": ellipsoids(_thinned(f.vertices[head & ~ears]), np.array(HEAD_START) + [*nose, 0, 0, 0])}
     places = _places(f, skin, faces_of(f.of(*TRUNK, "upperarm01", "upperleg01")), nose, face)
-    return _plain({"name": f.name, "shoulder_width": f.width} | _bones(f) | {"neck_to_nose": nose, "face": face, "places": places,
-                                                                             "shapes": shapes})
+    found = {"name": f.name, "shoulder_width": f.width} | _bones(f) | {"neck_to_nose": nose, "face": face, "places": places, "shapes": shapes}
+    return {name: _plain(value) for name, value in found.items()}
 
 
 def _thinned(points: np.ndarray, cell: float = 0.06) -> np.ndarray:
@@ -210,7 +236,7 @@ def _thinned(points: np.ndarray, cell: float = 0.06) -> np.ndarray:
     return points[np.unique(np.round(points / cell).astype(int), axis=0, return_index=True)[1]]
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     """Numbers rounded to four places, arrays as lists."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -219,7 +245,7 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str) else round(float(value), 4)
 
 
-def write_signer(spec: dict) -> None:
+def write_signer(spec: dict[str, Any]) -> None:
     """``data/signers/NAME.yaml``."""
     about = ("# Measured on Anny (NAVER, Apache-2.0; mesh and rigs from MakeHuman, CC0, and SOMA, Apache-2.0) by\n"
              "# python -m signer_lib.prior.bake_body; change the script, not this file. Shoulder widths, from the neck; the face is from\n"

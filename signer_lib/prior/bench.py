@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ FRAMES, PER_GLOSS = 40, 4
 SOME, FEW = 1000, 100                           # glosses
 
 
-def made_rows(clips: int) -> Iterator[dict]:
+def made_rows(clips: int) -> Iterator[dict[str, Any]]:
     """The same clip of ``FRAMES`` frames under ``clips`` / ``PER_GLOSS`` glosses, each a little less steady than the one before."""
     rest = load_body().rest()
     sway = 0.1 * np.sin(np.linspace(0, np.pi, FRAMES))[:, None, None]
@@ -71,7 +72,7 @@ def forget_files(folder: Path) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def measure(folder: Path) -> dict:
+def measure(folder: Path) -> dict[str, Any]:
     """Opens the prior, and looks up ``SOME`` glosses cold, then all glosses, then some again in several ways."""
     before = memory_mb()
     forget_files(folder)
@@ -87,7 +88,7 @@ def measure(folder: Path) -> dict:
     return found | {"kept": look_ups(prior, few * 10), "memory_before_mb": before, "memory_peak_mb": memory_mb()}
 
 
-def bench(clips: int, work: Path) -> dict:
+def bench(clips: int, work: Path) -> dict[str, Any]:
     """Builds the made prior under ``work`` and measures it in a fresh process. JSON-ready."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
         prior = Path(folder) / "prior"

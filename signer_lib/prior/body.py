@@ -81,7 +81,8 @@ class Body:
         point, out = self.place(name)
         way = point + np.linspace(0, 0.2, 101)[:, None] * out
         inside = self.shapes.depth(way) > 0
-        return way[min(np.flatnonzero(inside).max(initial=-1) + 1, 100)]
+        result: np.ndarray = way[min(np.flatnonzero(inside).max(initial=-1) + 1, 100)]
+        return result
 
     @cached_property
     def reach_limits(self) -> tuple[float, float]:
@@ -126,7 +127,10 @@ class Body:
 
 def load_body(path: Path = SIGNERS / "default.yaml") -> Body:
     """A signer's measures from YAML. Raises ``SignerError`` if the file is missing or lacks a measure."""
-    array = lambda values: np.array(values, float)
+
+    def array(values: object) -> np.ndarray:
+        return np.array(values, float)
+
     try:
         spec = from_yaml(Path(path).read_bytes())
         face, shapes = spec["face"], spec["shapes"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def _digest_of(value: object) -> bytes:
     """Bytes that tell two settings apart, arrays in full."""
     if isinstance(value, np.ndarray):
         return str((value.shape, value.dtype)).encode() + value.tobytes()
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
         return b"".join(repr(key).encode() + _digest_of(inner) for key, inner in value.items())
@@ -68,7 +69,7 @@ def fingerprint(lexicon: Path, body: Body) -> str:
     return hashlib.sha256(_digest_of(depends_on(lexicon, body))).hexdigest()[:16]
 
 
-def lexicon_rows(lexicon: Path, body: Body) -> Iterator[dict]:
+def lexicon_rows(lexicon: Path, body: Body) -> Iterator[dict[str, Any]]:
     """Every sign in every variant, then every letter in every tempo, with one progress bar."""
     signs, handshapes, embeddings = load_signs(lexicon), handshapes_of(lexicon), slul_embeddings()
     letters = recorded_letters(body, FPS)
@@ -113,7 +114,7 @@ def compiled(lexicon: Lexicon, body: Body, problems: dict[str, str]) -> Iterator
         yield entry, poses
 
 
-def asl_lex_rows(csv: Path, body: Body, problems: dict[str, str]) -> Iterator[dict]:
+def asl_lex_rows(csv: Path, body: Body, problems: dict[str, str]) -> Iterator[dict[str, Any]]:
     """``compiled`` as rows: the entry ``thank_you`` as ``THANK-YOU``, variant ``asl-lex``."""
     lexicon, embeddings = read_asl_lex(csv), slul_embeddings()
     for entry, poses in compiled(lexicon, body, problems):

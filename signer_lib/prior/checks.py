@@ -44,7 +44,10 @@ def contact_gap(poses: PoseSequence, sign: Sign, body: Body) -> float:
     """
     both = arms(poses)
     right, left = both["right"], both["left"] * MIRROR
-    part = lambda arm: _part(arm, sign.contact, body)
+
+    def part(arm: np.ndarray) -> np.ndarray:
+        return _part(arm, sign.contact, body)
+
     gaps = []
     for name in sign.location:
         if name in FREE:
@@ -55,10 +58,11 @@ def contact_gap(poses: PoseSequence, sign: Sign, body: Body) -> float:
     return float(min(gaps))
 
 
-def _part(arm: np.ndarray, contact: str, body: Body) -> np.ndarray:
+def _part(arm: np.ndarray, contact: str | None, body: Body) -> np.ndarray:
     hand = arm[:, 3:]
     rotation = hand_rotation(body.hand, hand)
-    return hand[:, 0] + (rotation @ hand_part((hand - hand[:, :1]) @ rotation, contact)[..., None])[..., 0]
+    result: np.ndarray = hand[:, 0] + (rotation @ hand_part((hand - hand[:, :1]) @ rotation, contact)[..., None])[..., 0]
+    return result
 
 
 def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = None) -> dict[str, float | str | None]:
@@ -69,7 +73,11 @@ def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = 
     inside_torso, inside_head   how deep a joint of a hand is in them, shoulder widths.
     contact_gap   the largest gap of the parts of ``sign`` that touch with finger tips; None without such a part or without ``sign``.
     """
-    length = lambda xyz: np.linalg.norm(xyz[..., BONES[:, 0], :] - xyz[..., BONES[:, 1], :], axis=-1)
+
+    def length(xyz: np.ndarray) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(xyz[..., BONES[:, 0], :] - xyz[..., BONES[:, 1], :], axis=-1)
+        return result
+
     own = length(body.rest())
     moved = own > 1e-6                                    # the two wrists of an arm are one point
     error = abs(length(poses.xyz.astype(float)) - own)[:, moved] / own[moved]
@@ -89,4 +97,4 @@ def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = 
 def problems(found: dict[str, float | str | None]) -> list[str]:
     """What of ``check_poses`` no body can do, in words; empty for a possible pose."""
     over = [name for name, most in ALLOWED.items() if isinstance(found[name], float) and found[name] > most]
-    return [SAID[name].format(found[name], **{"worst_joint": found["worst_joint"]}) for name in over]
+    return [SAID[name].format(found[name], worst_joint=found["worst_joint"]) for name in over]

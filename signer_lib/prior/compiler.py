@@ -124,14 +124,16 @@ class _Compiling:
         if len(sign.location) == 2 and not on_arm:
             places += np.array([self.body.place(name)[0] for name in sign.location])[:, None]
         elif sign.movement.direction is None and sign.movement.path not in ("circle", "zigzag"):
-            return places[0]
+            still: np.ndarray = places[0]
+            return still
         path = path_of(replace(sign, location=sign.location[:1] if on_arm else sign.location), stroke_of(sign, self.t), places, self.size(sign))
-        return path - path[0]
+        moved: np.ndarray = path - path[0]
+        return moved
 
     def both(self, sign: Sign) -> tuple[_Arm, _Arm]:
         """Right and left arm, the left one mirrored."""
         left, hanging = self.hanging(), self.hanging().points(self.body) * MIRROR
-        if sign.type == "base-hand":
+        if sign.base is not None:
             drift = self.drift(sign) if sign.base.moves else np.zeros((len(self.t), 3))
             left = self.arm(_base_sign(sign.gloss, sign.base), hanging, drift=drift * MIRROR)
             if drift.any() and set(sign.location) & set(ON_OTHER_ARM):        # the base hand takes the path, and the other hand along
@@ -149,7 +151,10 @@ class _Compiling:
 def _base_sign(gloss: str, base: Base) -> Sign:
     """The base hand as a right hand, mirrored."""
     swap = {"left": "right", "right": "left", "same": "other", "other": "same"}
-    mirrored = lambda name: ("-".join(swap.get(part, part) for part in name.split("-")),)
+
+    def mirrored(name: str) -> tuple[str, ...]:
+        return ("-".join(swap.get(part, part) for part in name.split("-")),)
+
     return Sign(gloss, "one-handed", (base.handshape,), mirrored(base.palm), mirrored(base.fingers), mirrored(base.location))
 
 

@@ -15,6 +15,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ FIGURES = ("bone_error", "joint_excess", "inside_torso", "inside_head", "contact
 FPS = 25
 
 
-def compiled_figures(named: tuple[str, Sign | Compound]) -> tuple[str, float, dict | str]:
+def compiled_figures(named: tuple[str, Sign | Compound]) -> tuple[str, float, dict[str, Any] | str]:
     """A sign's name, the seconds it took to compile, and its figures, or the reason why it does not compile."""
     name, sign = named
     body, start = load_body(), time.process_time()
@@ -43,7 +44,7 @@ def compiled_figures(named: tuple[str, Sign | Compound]) -> tuple[str, float, di
         return name, time.process_time() - start, str(error)
 
 
-def study(signs: dict[str, Sign | Compound], processes: int, recorded: dict[str, float] | None = None) -> dict:
+def study(signs: dict[str, Sign | Compound], processes: int, recorded: dict[str, float] | None = None) -> dict[str, Any]:
     """Compile and check signs with several processes: seconds, the reasons of those that fail, and the worst of each figure.
 
     With ``recorded`` durations in ms also how far the compiled ones are from them.
@@ -57,11 +58,11 @@ def study(signs: dict[str, Sign | Compound], processes: int, recorded: dict[str,
         values = {name: row[key] for name, row in found.items() if row[key] is not None}
         if not values:                               # no sign touches with a finger tip
             continue
-        worst = sorted(values, key=values.get, reverse=True)[:5]
+        worst = sorted(values, key=lambda name: values[name], reverse=True)[:5]
         figures[key] = {"allowed": ALLOWED[key], "signs": len(values), "within": sum(value <= ALLOWED[key] for value in values.values()),
                         "95th percentile": round(float(np.percentile(list(values.values()), 95)), 6),
                         "worst": {name: round(values[name], 6) for name in worst}}
-    if errors := [abs(row["ms"] - recorded[name]) for name, row in found.items() if name in (recorded or {})]:
+    if errors := [abs(row["ms"] - recorded[name]) for name, row in found.items() if name in recorded] if recorded else []:
         figures["duration_error_ms"] = {"signs": len(errors), "median": round(float(np.median(errors)), 1), "most": round(max(errors), 1)}
     past = Counter(row["worst_joint"] for row in found.values() if row["joint_excess"] > ALLOWED["joint_excess"])
     return {"compiled": len(found), "seconds, checks included": round(time.perf_counter() - start, 1),

@@ -22,11 +22,13 @@ def hand_part(hand: np.ndarray, contact: str | None) -> np.ndarray:
         return hand[:, CONTACT_TIPS[contact]]
     if contact == "fingertips":                          # of the fingers that stick out
         weight = stuck_out(hand)[..., None]
-        return (hand[:, FINGER_TIPS] * weight).sum(1) / weight.sum(1)
+        tips: np.ndarray = (hand[:, FINGER_TIPS] * weight).sum(1) / weight.sum(1)
+        return tips
     if contact == "knuckles":                            # a hooked finger's, or the whole fist's
         back = hand[:, [6, 10, 14, 18]]
         weight = np.exp(12 * (back[..., 1:2] - back[..., 1:2].max(1, keepdims=True)))
-        return (back * weight).sum(1) / weight.sum(1)
+        knuckles: np.ndarray = (back * weight).sum(1) / weight.sum(1)
+        return knuckles
     parts = {None: palm, "palm": palm + thick, "back": palm - thick, "heel": thick + np.array([0, 0.05, 0]),
              "wrist": np.zeros(3), "thumb-side": hand[:, 5] + np.array([PALM_DEPTH, 0, 0]),
              "little-side": (hand[:, 0] + 2 * hand[:, 17]) / 3 - np.array([PALM_DEPTH, 0, 0])}

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -53,7 +54,7 @@ class Candidate:
     bone_drift: float
     missing: float
     poses: PoseSequence = field(repr=False)
-    phonology: dict = field(repr=False)
+    phonology: dict[str, Any] = field(repr=False)
 
 
 class Prior:
@@ -113,7 +114,7 @@ class Prior:
         """All glosses as they were added: signs first, then the letters A to Z, then what came later."""
         return tuple(self._rows)
 
-    def __contains__(self, gloss: str) -> bool:
+    def __contains__(self, gloss: object) -> bool:
         return gloss in self._rows
 
     def __len__(self) -> int:
@@ -142,7 +143,7 @@ class Prior:
         return Candidate(found["gloss"], found["variant"], found["source"], found["licence"], found["signer"], steady["jerk"],
                          steady["bone_drift"], steady["missing"], poses, json.loads(found["phonology"]))
 
-    def _at(self, row: int) -> dict:
+    def _at(self, row: int) -> dict[str, Any]:
         """A row through a mapping of its part that is dropped now and then: the system counts what was read through it as our memory."""
         part = int(np.searchsorted(self._starts, row, "right")) - 1
         if self._read > MAPPED:
@@ -152,7 +153,8 @@ class Prior:
             if part not in self._mapped:
                 self._mapped[part] = MemoryMappedTable.from_file(self._files[part])
         except FileNotFoundError:                                    # a newer build removed the folder; the table still has its files open
-            return self.table[row]
+            result: dict[str, Any] = self.table[row]
+            return result
         one = self._mapped[part].fast_slice(row - self._starts[part], 1)
         found = {name: one[name][0].as_py() for name in one.column_names if name != "embedding"}
         self._read += len(found["xyz"]) + len(found["confidence"])
@@ -202,7 +204,7 @@ class Prior:
         return out
 
     # --- growing -----------------------------------------------------------------------------------------------------
-    def add(self, rows: Iterable[dict]) -> int:
+    def add(self, rows: Iterable[dict[str, Any]]) -> int:
         """Adds clips (rows made by ``table.clip_row``), all of them or none, without rewriting what is there. -> how many
 
         Raises ``SignerError`` for a place that cannot be written to.
@@ -227,7 +229,7 @@ class Prior:
         """Every clip as a ``.pose`` file, with the index.csv of a spoken-to-signed lexicon. -> the index; see ``exporting``."""
         return export_lexicon(self, Path(folder), language)
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Iterator[dict[str, Any]]:
         """Every row as it is stored; one part is mapped at a time."""
         for part in self.parts:
             try:

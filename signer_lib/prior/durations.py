@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from signer_lib.prior.phonology import Compound, Sign
 
 FACTORS_FILE = DATA / "lexicon" / "durations.yaml"
-CONDITIONS = {                                            # what makes a sign longer or shorter
+CONDITIONS: dict[str, Callable[[Sign], bool]] = {                                            # what makes a sign longer or shorter
     "repeated": lambda s: s.movement.repeat > 1,
     "circle": lambda s: s.movement.path == "circle",
     "arc": lambda s: s.movement.path == "arc",
@@ -51,16 +52,20 @@ def load_factors(path: Path = FACTORS_FILE) -> dict[str, float]:
     """
     names = ("base", *CONDITIONS, "compound")
     f = Fields(str(path), read_mapping(Path(path)), names, names)
-    return {name: f.number(name, 0.01, 5000) for name in names}
+    return {name: f.number(name, 0.01, 5000, 1.0) for name in names}
 
 
 def duration_of(sign: Sign, path: Path = FACTORS_FILE) -> float:
     """Milliseconds of a sign in citation form: the base times the factor of each condition that holds, to 10 ms."""
     factors = load_factors(path)
-    return round(factors["base"] * float(np.prod([factors[name] for name, holds in CONDITIONS.items() if holds(sign)])), -1)
+    return round(factors["base"] * _product(sign, factors), -1)
 
 
-def part_durations(parts: tuple[Sign, ...]) -> list[float]:
+def _product(sign: Sign, factors: dict[str, float]) -> float:
+    return float(np.prod(np.array([factors[name] for name, holds in CONDITIONS.items() if holds(sign)])))
+
+
+def part_durations(parts: Sequence[Sign]) -> list[float]:
     """Milliseconds of each part of a compound, whose parts are shorter than the signs they come from."""
     return [round(load_factors()["compound"] * part.duration, -1) for part in parts]
 
@@ -98,20 +103,23 @@ def main(arguments: list[str] | None = None) -> None:
     lexicon = read_asl_lex(args.asl_lex)
     entries = np.array(sorted(lexicon.signs))
     half = np.random.default_rng(args.seed).permutation(len(entries)) % 2 == 0
-    parts_of = lambda sign: sign.parts if isinstance(sign, Compound) else (sign,)
-    single = [entry for entry in entries[half] if len(parts_of(lexicon.signs[entry])) == 1]
-    factors, paces = fit_factors([lexicon.signs[e] for e in single], np.array([lexicon.durations[e] for e in single]),
-                                 np.array([lexicon.batches[e] for e in single]))
-    product = lambda sign: float(np.prod([factors[name] for name, holds in CONDITIONS.items() if holds(sign)]))
+
+    def parts_of(sign: Sign | Compound) -> tuple[Sign, ...]:
+        return sign.parts if isinstance(sign, Compound) else (sign,)
+
+    single = [(entry, sign) for entry in entries[half] if isinstance(sign := lexicon.signs[entry], Sign)]
+    factors, paces = fit_factors([sign for _, sign in single], np.array([lexicon.durations[e] for e, _ in single]),
+                                 np.array([lexicon.batches[e] for e, _ in single]))
+
     fitted, by_spelling = set(entries[half]), {entry.lower(): entry for entry in reversed(entries)}
     everyday = [(sign, by_spelling[spelling]) for gloss, sign in load_signs().items() for spelling in [gloss.lower().replace("-", "_")]
                 if spelling in by_spelling]
-    factors = {"base": float(np.median([lexicon.durations[e] / product(sign) for sign, e in everyday
-                                        if e in fitted and isinstance(sign, Sign)]))} | factors
+    factors = {"base": float(np.median([lexicon.durations[e] / _product(sign, factors) for sign, e in everyday
+                                        if isinstance(sign, Sign) and e in fitted]))} | factors
     paces = {batch: pace / factors["base"] for batch, pace in paces.items()}
     compounds = [entry for entry in entries[half] if len(parts_of(lexicon.signs[entry])) > 1]
     factors["compound"] = float(np.median([lexicon.durations[e] / paces[lexicon.batches[e]] / factors["base"]
-                                           / sum(map(product, lexicon.signs[e].parts)) for e in compounds]))
+                                           / sum(_product(part, factors) for part in parts_of(lexicon.signs[e])) for e in compounds]))
     factors = {name: round(value, 0 if name == "base" else 3) for name, value in factors.items()}
     command = f"python -m signer_lib.prior.durations --asl-lex {args.asl_lex.name} --seed {args.seed}"
     with whole_file(args.factors) as part:

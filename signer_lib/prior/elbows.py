@@ -22,7 +22,8 @@ def reachable(body: Body, wrist: np.ndarray) -> np.ndarray:
     """(T, 3) the nearest wrist positions that the right arm can take."""
     away = wrist - SHOULDER
     far = np.linalg.norm(away, axis=-1, keepdims=True)
-    return SHOULDER + unit(away) * np.clip(far, *body.reach_limits)
+    result: np.ndarray = SHOULDER + unit(away) * np.clip(far, *body.reach_limits)
+    return result
 
 
 def elbow_circle(body: Body, wrist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,7 +37,8 @@ def elbow_circle(body: Body, wrist: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 def _round(axis: np.ndarray, swivel: np.ndarray) -> np.ndarray:
     """(T, S, 3) unit directions across ``axis`` (T, 3) at the angles ``swivel`` (T or 1, S) from ``OUTWARD``."""
     out = unit(OUTWARD - axis * (axis @ OUTWARD)[:, None])
-    return np.cos(swivel)[..., None] * out[:, None] + np.sin(swivel)[..., None] * cross(out, axis)[:, None]
+    result: np.ndarray = np.cos(swivel)[..., None] * out[:, None] + np.sin(swivel)[..., None] * cross(out, axis)[:, None]
+    return result
 
 
 def elbows(body: Body, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
@@ -58,7 +60,8 @@ def elbows(body: Body, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     step = (np.arange(len(SWIVELS)) - path + len(SWIVELS) // 2) % len(SWIVELS) - len(SWIVELS) // 2
     swivel = SWIVELS[path[:, 0]] + SWIVELS[1] * (weight * step).sum(1) / weight.sum(1)
     swivel = smooth(np.interp(np.arange(len(wrist)), keys, np.unwrap(swivel)))
-    return centre + radius * _round(axis, swivel[:, None])[:, 0]
+    result: np.ndarray = centre + radius * _round(axis, swivel[:, None])[:, 0]
+    return result
 
 
 def _discomfort(body: Body, elbow: np.ndarray, wrist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
@@ -71,6 +74,11 @@ def _discomfort(body: Body, elbow: np.ndarray, wrist: np.ndarray, rotation: np.n
     inward, above = np.maximum(elbow[..., 0] + 0.42, 0), np.maximum(elbow[..., 1] + 0.03, 0)
     behind = np.maximum(-0.25 - elbow[..., 2], 0)
     inside = np.maximum(body.trunk.depth(elbow) + 0.05, 0)
-    over = lambda angle, comfortable, scale: (np.maximum(abs(angle) - comfortable, 0) / scale) ** 2
-    return (over(raised, 0, 42) + over(bend, 25, 32) + over(deviation, 14, 22) + over(twist, 80, 30)
+
+    def over(angle: np.ndarray, comfortable: float, scale: float) -> np.ndarray:
+        result: np.ndarray = (np.maximum(abs(angle) - comfortable, 0) / scale) ** 2
+        return result
+
+    result: np.ndarray = (over(raised, 0, 42) + over(bend, 25, 32) + over(deviation, 14, 22) + over(twist, 80, 30)
             + (inward / 0.13) ** 2 + (above / 0.12) ** 2 + (behind / 0.15) ** 2 + (inside / 0.02) ** 2 + (past ** 2) @ PAST)
+    return result

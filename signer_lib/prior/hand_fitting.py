@@ -34,14 +34,22 @@ def palm_rotation(hands: np.ndarray) -> np.ndarray:
     recorded = unit(hands[:, KNUCKLES] - hands[:, :1])
     u, _, v = np.linalg.svd(np.swapaxes(recorded, 1, 2) @ unit(METACARPALS[1:]))        # Kabsch
     u[:, :, 2] *= np.linalg.det(u @ v)[:, None]
-    return u @ v
+    result: np.ndarray = u @ v
+    return result
 
 
 def hand_scale(hands: np.ndarray, body: Body) -> float:
     """How much larger than the Body's a hand (T, 21, 3) appears: by its palm's length or width, the less foreshortened."""
     own, seen = unit(METACARPALS[1:]) * body.hand[1:, :1], (hands[:, KNUCKLES] - hands[:, :1])[..., :2]
-    length = lambda palm: np.linalg.norm(palm, axis=-1).mean(-1)
-    width = lambda palm: np.linalg.norm(palm[..., 0, :] - palm[..., 3, :], axis=-1)
+
+    def length(palm: np.ndarray) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(palm, axis=-1).mean(-1)
+        return result
+
+    def width(palm: np.ndarray) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(palm[..., 0, :] - palm[..., 3, :], axis=-1)
+        return result
+
     return float(np.median(np.maximum(length(seen) / length(own), width(seen) / width(own))))
 
 
@@ -82,7 +90,7 @@ def fit_hand(hands: np.ndarray, body: Body, handshape: np.ndarray) -> tuple[np.n
         step = -np.linalg.solve(normal, slope[..., None])[..., 0]
         tried = [angles + step[:, :21], Rotation.from_rotvec(step[:, 21:24]).as_matrix() @ turn, shift.copy()]
         tried[2][:, :2] += step[:, 24:]
-        then = look(body, handshape, *tried, target[live])
+        then = look(body, handshape, tried[0], tried[1], tried[2], target[live])
         before, after = (sum((part ** 2).sum(1) for part in parts[:3]) for parts in (now, then))
         better = after < before
         for old, new in zip((*state, *now), (*tried, *then)):

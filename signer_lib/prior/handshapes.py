@@ -58,7 +58,7 @@ class Features:
         return ":".join([self.selected, self.flexion, *["spread"] * self.spread, self.thumb.lower(), *["contact"] * self.contact])
 
 
-class Handshapes(dict):
+class Handshapes(dict[str, np.ndarray]):
     """Name -> (21,) degrees; the canonical spelling of features is a name as well."""
 
     def __missing__(self, name: str) -> np.ndarray:
@@ -80,8 +80,8 @@ def read_features(f: Fields) -> Features:
     for field in ("spread", "contact"):
         if not isinstance(f.spec.get(field, False), bool):
             f.fail(field, f"must be true or false, not {f.spec[field]!r}")
-    return Features(f.name("selected", "choice of fingers", SELECTED), f.name("flexion", "flexion", FLEXIONS, "FullyOpen"),
-                    f.spec.get("spread", False), f.name("thumb", "position", ("Open", "Closed"), "Closed"), f.spec.get("contact", False))
+    return Features(f.needed("selected", "choice of fingers", SELECTED), f.name("flexion", "flexion", FLEXIONS, default="FullyOpen"),
+                    f.spec.get("spread", False), f.name("thumb", "position", ("Open", "Closed"), default="Closed"), f.spec.get("contact", False))
 
 
 def shape_names(f: Fields, known: Iterable[str], most: int = 2) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def angles_of(features: Features) -> np.ndarray:
             fingers[finger, :3] = STACK[finger]
         elif features.flexion == "Crossed" and finger < 2:
             fingers[finger] = CROSS[finger]
-    thumb = THUMBS[_thumb(features, chosen)]
+    thumb = np.array(THUMBS[_thumb(features, chosen)])
     if features.contact and chosen and features.flexion not in ("FullyOpen", "FullyClosed"):
         thumb = _meeting(fingers, chosen)
     angles = np.concatenate([fingers.ravel(), thumb])
@@ -154,7 +154,8 @@ def _meeting(fingers: np.ndarray, chosen: list[int]) -> np.ndarray:
         tips = hand[[8 + 4 * k for k in chosen]]
         return np.append((thumb - guess) / 400, 10 * (np.linalg.norm(hand[4] - tips.mean(0)) - FINGER_GAP))
 
-    return least_squares(gap, guess, bounds=HAND_LIMITS[16:].T).x.round()
+    result: np.ndarray = least_squares(gap, guess, bounds=HAND_LIMITS[16:].T).x.round()
+    return result
 
 
 @lru_cache(maxsize=8)

@@ -44,7 +44,8 @@ NEUTRAL = np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]])          # the hand's f
 
 def unit(v: np.ndarray) -> np.ndarray:
     """(..., 3) scaled to length 1."""
-    return v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), 1e-9)[..., None]
+    result: np.ndarray = v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), 1e-9)[..., None]
+    return result
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -92,7 +93,8 @@ def hand_rotation(bones: np.ndarray, hand: np.ndarray) -> np.ndarray:
     seen = hand[:, [5, 9, 13, 17]] - hand[:, :1]
     u, _, vt = np.linalg.svd(np.swapaxes(seen, 1, 2) @ palm)
     u[..., 2] *= np.linalg.det(u @ vt)[:, None]
-    return u @ vt
+    result: np.ndarray = u @ vt
+    return result
 
 
 def hand_angles(hand: np.ndarray) -> np.ndarray:
@@ -112,14 +114,19 @@ def hand_angles(hand: np.ndarray) -> np.ndarray:
     radial, palmar = np.arctan2(axis[:, 0], axis[:, 1]), np.arcsin(np.clip(axis[:, 2], -1, 1))
     across = unit(np.array([-1.0, 0, 0]) + axis * axis[:, :1])
     over = -cross(axis, across)
-    return np.degrees(np.concatenate([np.concatenate([flexion, spread[..., None]], -1).reshape(-1, 16),
+    result: np.ndarray = np.degrees(np.concatenate([np.concatenate([flexion, spread[..., None]], -1).reshape(-1, 16),
                                       np.stack([radial, palmar], -1), _thumb_bends(thumb, axis, across, over)], -1))
+    return result
 
 
 def _thumb_bends(thumb: np.ndarray, axis: np.ndarray, across: np.ndarray, over: np.ndarray) -> np.ndarray:
     """(T, 3) opposition and the bends of the two joints. Of the two ways to read a bend, the one with less extension is taken."""
     read = []
-    along = lambda bone, way: (bone * way).sum(-1)
+
+    def along(bone: np.ndarray, way: np.ndarray) -> np.ndarray:
+        result: np.ndarray = (bone * way).sum(-1)
+        return result
+
     tail = thumb[:, 1] + thumb[:, 2]
     oppose = np.arctan2(along(tail, over), along(tail, across))
     for turned in (oppose, oppose + np.pi):

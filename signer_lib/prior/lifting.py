@@ -98,7 +98,11 @@ def _hand_depth(hands: np.ndarray, arms: np.ndarray, body: Body, fps: float) -> 
     bend = np.degrees(np.arccos(np.clip((forearm * fingerward).sum(-1), -1, 1)))
     twist = np.degrees(np.arctan2((np.cross(thumb_side, thumbward) * forearm).sum(-1), (thumb_side * thumbward).sum(-1)))
     cost = (np.maximum(bend - 40, 0) / 20) ** 2 + (np.maximum(abs(twist) - 80, 0) / 30) ** 2
-    turn = lambda axis: 1 - (axis[:-1, :, None] * axis[1:, None]).sum(-1)
+
+    def turn(axis: np.ndarray) -> np.ndarray:
+        result: np.ndarray = 1 - (axis[:-1, :, None] * axis[1:, None]).sum(-1)
+        return result
+
     way = cheapest(cost, 30 * (turn(thumbward) + turn(fingerward)))
     best = np.arange(len(hands)), way
     thumbward, fingerward = thumbward[best], fingerward[best]
@@ -161,7 +165,11 @@ def _head(recorded: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarra
     offsets, own = recorded[:, face] - recorded[:, :1], rest[face] - rest[0]
     if np.nanmax(np.ptp(offsets[..., 2], axis=-1), initial=0) < 1e-6:                            # a format without depth
         offsets[..., 2] = own[:, 2]
-    apart = lambda points: np.linalg.norm((points[..., EYES[0], :] - points[..., EYES[1], :])[..., :2], axis=-1)
+
+    def apart(points: np.ndarray) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm((points[..., EYES[0], :] - points[..., EYES[1], :])[..., :2], axis=-1)
+        return result
+
     offsets = offsets * apart(own) / max(_median(apart(offsets)), 0.05)
     nose = unit(nose) * length
     return nose, nose[:, None] + offsets
@@ -179,7 +187,10 @@ def _fill_arm(seen: np.ndarray, angles: np.ndarray, rotation: np.ndarray, wrist:
     frames = np.arange(len(arm_wrist))
     if len(seen) == len(frames):
         return angles, rotation, wrist
-    over_time = lambda values: between(values, seen, frames)
+
+    def over_time(values: np.ndarray) -> np.ndarray:
+        return between(values, seen, frames)
+
     followed = np.where(np.isfinite(arm_wrist), arm_wrist, 0) + over_time(np.nan_to_num(wrist - arm_wrist[seen]))
     known = np.isfinite(arm_wrist).all(-1) & ~np.isin(frames, seen)
     wrist = np.where(known[:, None], followed, over_time(wrist))
@@ -190,7 +201,11 @@ def _fill_arm(seen: np.ndarray, angles: np.ndarray, rotation: np.ndarray, wrist:
     rest_angles, rest_turn, _ = fit_hand(rest[None, SIGNER70.groups["right_hand"]], body, load_handshapes()["relaxed"])
     way = (turns.inv() * Rotation.from_matrix(rest_turn[0])).as_rotvec()
     turns = turns * Rotation.from_rotvec(gone * way)
-    mix = lambda values, end: (1 - gone) * values + gone * end
+
+    def mix(values: np.ndarray, end: np.ndarray) -> np.ndarray:
+        result: np.ndarray = (1 - gone) * values + gone * end
+        return result
+
     return mix(over_time(angles), rest_angles), turns.as_matrix(), mix(wrist, rest[SIGNER70.index("r_wrist")])
 
 
@@ -199,14 +214,16 @@ def _hidden(points: np.ndarray, body: Body) -> np.ndarray:
     centre, radii = body.shapes.centre, body.shapes.radii + CLEARANCE
     aside = (((points[..., None, :] - centre) / radii)[..., :2] ** 2).sum(-1)                              # (T, n, K)
     surface = np.where(aside < 1, centre[:, 2] + radii[:, 2] * np.sqrt(np.maximum(1 - aside, 0)), -np.inf)
-    return np.maximum(surface - points[..., None, 2], 0).max((1, 2))
+    result: np.ndarray = np.maximum(surface - points[..., None, 2], 0).max((1, 2))
+    return result
 
 
 def _within_reach(wrist: np.ndarray, body: Body) -> np.ndarray:
     """(T, 3) right wrists that the arm can reach, changed in depth before they are changed in the picture."""
     aside = ((wrist - SHOULDER)[:, :2] ** 2).sum(-1)
     near, far = (np.sqrt(np.maximum(reach ** 2 - aside, 0)) for reach in body.reach_limits)
-    return np.c_[wrist[:, :2], np.clip(wrist[:, 2], near, np.maximum(far, near))]
+    result: np.ndarray = np.c_[wrist[:, :2], np.clip(wrist[:, 2], near, np.maximum(far, near))]
+    return result
 
 
 def _turned_elbow(arm: np.ndarray, rotation: np.ndarray, recorded: np.ndarray, trust: np.ndarray, body: Body) -> np.ndarray:
@@ -216,12 +233,20 @@ def _turned_elbow(arm: np.ndarray, rotation: np.ndarray, recorded: np.ndarray, t
     or than it did before.
     """
     centre, radius, axis = body.elbow_circle(arm[:, 2])
-    across = lambda v: v - axis * (v * axis).sum(-1, keepdims=True)
+
+    def across(v: np.ndarray) -> np.ndarray:
+        result: np.ndarray = v - axis * (v * axis).sum(-1, keepdims=True)
+        return result
+
     own, seen = unit(across(arm[:, 1] - centre)), across(recorded - centre)
     far = np.linalg.norm(seen, axis=-1)
     trust = np.where(np.isfinite(far), trust * np.minimum(far / 0.2, 1), 0)
     seen = np.nan_to_num(unit(seen))
-    turned = lambda share: centre + radius * unit(across(smooth((1 - share[:, None]) * own + share[:, None] * seen)))
+
+    def turned(share: np.ndarray) -> np.ndarray:
+        result: np.ndarray = centre + radius * unit(across(smooth((1 - share[:, None]) * own + share[:, None] * seen)))
+        return result
+
     shares, past = np.linspace(0, 1, 7), []
     for share in shares:
         angles = arm_angles(turned(share * trust), arm[:, 2], rotation)

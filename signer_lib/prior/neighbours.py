@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -40,7 +41,7 @@ BEFORE_VERBS = {"to", "i", "you", "he", "she", "it", "we", "they", "can", "could
 PARAMETERS = ("type", "handshape", "orientation", "location", "contact", "movement", "base", "face")
 
 
-def parameters(description: Mapping) -> tuple[str, ...]:
+def parameters(description: Mapping[str, Any]) -> tuple[str, ...]:
     """A sign's description as a plain mapping -> one string for each of ``PARAMETERS``, part after part for a compound; () if it has none.
 
     How long a sign takes is no parameter. What the base hand does counts only between signs that both have one: without, ``type`` differs.
@@ -78,13 +79,13 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return found
 
 
-def distance(a: Mapping, b: Mapping) -> float:
+def distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     """In how many parameters two descriptions differ; see ``distances``."""
     one, other = coded([parameters(a), parameters(b)])
     return float(distances(one[None], other[None])[0, 0])
 
 
-def differing(a: Mapping, b: Mapping) -> list[str]:
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """The names of the parameters in which two signs of one part differ."""
     pairs = zip(PARAMETERS, parameters(a), parameters(b))
     return [name for name, one, other in pairs if one != other and not (name == "base" and "null" in (one, other))]
@@ -93,7 +94,8 @@ def differing(a: Mapping, b: Mapping) -> list[str]:
 def cosines(vector: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(d,), (N, d) -> (N,) cosine similarities; 0 to a row of zeros."""
     size = np.linalg.norm(table, axis=-1) * np.linalg.norm(vector)
-    return np.divide(table @ vector, size, out=np.zeros(len(table)), where=size > 0)
+    result: np.ndarray = np.divide(table @ vector, size, out=np.zeros(len(table)), where=size > 0)
+    return result
 
 
 def slul_embeddings(folder: Path = SLUL) -> dict[str, np.ndarray]:
@@ -154,7 +156,8 @@ class StandIn:
 @lru_cache(maxsize=1)
 def word_glosses() -> dict[str, tuple[set[str], set[str]]]:
     """English word -> the glosses that the teaching lexicon has for it, and which it is: "verb", "noun", "adjective"."""
-    lexicon, found = load_lexicon(), {}
+    lexicon = load_lexicon()
+    found: dict[str, tuple[set[str], set[str]]] = {}
     verbs = [verb for group in (lexicon.verbs, lexicon.clausal, lexicon.chain, lexicon.ing) for verb in group if not verb.tail]
     entries = [(getattr(verb, form), verb.gloss, "verb") for verb in verbs for form in ("base", "third", "past", "participle", "ing")]
     entries += [(word, noun.gloss, "noun") for noun in lexicon.nouns for word in (noun.singular, noun.plural)]

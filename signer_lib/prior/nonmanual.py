@@ -129,13 +129,18 @@ def sentence_tracks(kind: str, start: int, stop: int, fps: float, already: Track
 
 def _eyes(xyz: np.ndarray) -> np.ndarray:
     """(T, 2, 3) the point of each eye, right and left, that stays when its lids shut."""
-    return xyz[:, LIDS].swapaxes(2, 3) @ np.array([1 - LID_SHARE, LID_SHARE])
+    result: np.ndarray = xyz[:, LIDS].swapaxes(2, 3) @ np.array([1 - LID_SHARE, LID_SHARE])
+    return result
 
 
 def face_axes(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors (T, 3): the face's own left and up, from lids and lip corners; NaN where these are missing."""
     eyes, mouth = _eyes(xyz), xyz[:, CORNERS].mean(1)
-    length = lambda v: v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+    def length(v: np.ndarray) -> np.ndarray:
+        result: np.ndarray = v / np.linalg.norm(v, axis=-1, keepdims=True)
+        return result
+
     left, up = length(eyes[:, 1] - eyes[:, 0]), eyes.mean(1) - mouth
     return left, length(up - left * (left * up).sum(-1, keepdims=True))
 
@@ -163,7 +168,11 @@ def apply(poses: PoseSequence, tracks: Tracks) -> PoseSequence:
     """
     xyz = poses.xyz.astype(float)
     left, up = face_axes(xyz)
-    along = lambda amount, axis: amount[:, None, None] * axis[:, None]                                     # (T, 1, 3)
+
+    def along(amount: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        result: np.ndarray = amount[:, None, None] * axis[:, None]                                     # (T, 1, 3)
+        return result
+
     frown = along(LOWER * tracks.frown, up), along(TOGETHER * tracks.frown, left)
     wider = along(tracks.mouth_wide * np.where(tracks.mouth_wide > 0, MOUTH_WIDE, MOUTH_ROUND) / 2, left)
     for side, brow, (upper, lower), corner in zip((-1, 1), BROWS, LIDS, CORNERS):                          # right, left

@@ -104,4 +104,5 @@ class Obstacles:
         turn = np.swapaxes(self.axes @ np.swapaxes(cross(self.points, out), 1, 2)
                            - cross(self.axes, self.origins) @ np.swapaxes(out, 1, 2), 1, 2)
         turn[:, 21:, 4:] = 0                                  # the forearm does not follow the wrist
-        return -turn
+        result: np.ndarray = -turn
+        return result

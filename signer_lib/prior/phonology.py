@@ -88,10 +88,10 @@ class Compound:
 
 def _movement(where: str, spec: object, two_places: bool) -> Movement:
     m = Fields(where, spec, Movement.__dataclass_fields__)
-    path = m.name("path", "path", PATHS, "straight" if two_places else "none")
-    movement = Movement(path, m.name("plane", "plane", PLANES, "front"), m.name("direction", "direction"),
+    path = m.name("path", "path", PATHS, default="straight" if two_places else "none")
+    movement = Movement(path, m.name("plane", "plane", PLANES, default="front"), m.name("direction", "direction"),
                         m.name("bulge", "direction", default="up"), m.number("size", 0, 2),
-                        m.number("repeat", 1, 8, 1, whole=True), m.name("hand", "hand movement", HAND_MOVEMENTS))
+                        int(m.number("repeat", 1, 8, 1, whole=True)), m.name("hand", "hand movement", HAND_MOVEMENTS))
     if movement.direction is None and (path == "tap" or path in ("straight", "arc") and not two_places):
         m.fail("direction", f"the path {path} needs a direction")
     return movement
@@ -102,8 +102,8 @@ def _base(where: str, spec: object, handshapes: tuple[str, ...]) -> Base:
     b = Fields(where, spec, names, names[:4])
     if not isinstance(b.spec.get("moves", False), bool):
         b.fail("moves", f"must be true or false, not {b.spec['moves']!r}")
-    return Base(shape_names(b, handshapes, most=1)[0], b.name("palm", "direction"), b.name("fingers", "direction"),
-                b.name("location", "place", FREE_PLACES), b.spec.get("moves", False))
+    return Base(shape_names(b, handshapes, most=1)[0], b.needed("palm", "direction"), b.needed("fingers", "direction"),
+                b.needed("location", "place", FREE_PLACES), b.spec.get("moves", False))
 
 
 def read_sign(where: str, gloss: str, spec: object, handshapes: tuple[str, ...]) -> Sign:
@@ -113,7 +113,7 @@ def read_sign(where: str, gloss: str, spec: object, handshapes: tuple[str, ...])
     """
     names = list(Sign.__dataclass_fields__)[1:]
     f = Fields(where, spec, names, ("type", "handshape", "palm", "fingers", "location"))
-    kind = f.name("type", "type", TYPES)
+    kind = f.needed("type", "type", TYPES)
     shape = shape_names(f, handshapes)
     based = kind == "base-hand"
     if based != (f.spec.get("base") is not None):
@@ -129,9 +129,9 @@ def read_sign(where: str, gloss: str, spec: object, handshapes: tuple[str, ...])
     return replace(sign, duration=f.number("duration", 100, 5000) or duration_of(sign))
 
 
-def _compound(where: str, gloss: str, spec: dict, signs: dict[str, Sign], handshapes: tuple[str, ...]) -> Compound:
+def _compound(where: str, gloss: str, spec: object, signs: dict[str, Sign], handshapes: tuple[str, ...]) -> Compound:
     f = Fields(where, spec, ("compound",))
-    parts = spec["compound"]
+    parts = f.spec["compound"]
     if not isinstance(parts, list) or len(parts) < 2:
         f.fail("compound", "needs a list of two or more glosses or descriptions")
     found = []

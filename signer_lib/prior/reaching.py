@@ -69,6 +69,7 @@ def _first_good(starts: list[_Descent], best: _Descent | None = None) -> _Descen
         best = done if best is None else min(best, done, key=lambda descent: (descent.now.inside() > CLEAR, descent.gap()))
         if best.good():
             break
+    assert best is not None                               # there is always a start
     return best
 
 
@@ -152,4 +153,5 @@ def _solve(blocks: np.ndarray, between: np.ndarray, right: np.ndarray, free: np.
         band[apart * joints, :frames - apart] += np.diagonal(between, -apart)[:, None] * both
     band[0] += ~free
     flat = solveh_banded(band.reshape(2 * joints + 1, -1), (right * free).ravel(), lower=True, overwrite_ab=True, check_finite=False)
-    return flat.reshape(frames, joints)
+    result: np.ndarray = flat.reshape(frames, joints)
+    return result

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,8 @@ def bone_variation(sequence: PoseSequence) -> float:
 
 def wrists(sequence: PoseSequence) -> np.ndarray:
     """(T, 2, 2) both wrists in the picture, left and right, from the neck: where the hand is, NaN where it is missing."""
-    return (sequence.xyz[:, [first for first, _ in HANDS.values()], :2] - sequence.joint("neck")[:, None, :2]).astype(float)
+    result: np.ndarray = (sequence.xyz[:, [first for first, _ in HANDS.values()], :2] - sequence.joint("neck")[:, None, :2]).astype(float)
+    return result
 
 
 def distance(path: np.ndarray, other: np.ndarray) -> float:
@@ -63,7 +65,7 @@ def _figures(sequence: PoseSequence) -> dict[str, float]:
             "jerk": jerk(wrists(sequence), sequence.fps), "frames": len(sequence)}
 
 
-def stabilise(sequence: PoseSequence, body: Body, fps: float = FPS) -> tuple[PoseSequence, dict]:
+def stabilise(sequence: PoseSequence, body: Body, fps: float = FPS) -> tuple[PoseSequence, dict[str, Any]]:
     """A recorded clip through all rules, at ``fps`` -> the stable clip, right-handed, every joint present; and what was done.
 
     The figures are, for every rule by its name, ``before`` and ``after`` of missing_share, bone_variation, jerk (mean of the wrists in
@@ -101,23 +103,27 @@ def stabilise(sequence: PoseSequence, body: Body, fps: float = FPS) -> tuple[Pos
     return now, figures
 
 
-def summary(figures: list[dict]) -> dict:
+def summary(figures: list[dict[str, Any]]) -> dict[str, Any]:
     """Many clips' figures: for every rule the means before and after, and over all clips what the goals ask for."""
     rules = {rule: {when: {key: _mean([f[rule][when][key] for f in figures]) for key in figures[0][rule][when]} for when in ("before", "after")}
              | {"moved": _mean([f[rule]["moved"] for f in figures])} for rule in figures[0] if rule != "whole"}
     whole = [f["whole"] for f in figures]
-    goals = {key: {"goal": GOALS[key]} | _spread([w["after"][key] for w in whole]) for key in ("missing_share", "bone_variation")}
-    goals |= {key: {"goal": GOALS[key]} | _spread([w[key] for w in whole]) for key in ("jerk_ratio", "moved")}
-    goals["jerk_ratio"]["of_means"] = _plain(_mean([w["jerk_before"] for w in whole]) / _mean([w["jerk_after"] for w in whole]))
+    goals: dict[str, dict[str, float | None]]
+    goals = {key: {"goal": GOALS[key], **_spread([w["after"][key] for w in whole])} for key in ("missing_share", "bone_variation")}
+    goals |= {key: {"goal": GOALS[key], **_spread([w[key] for w in whole])} for key in ("jerk_ratio", "moved")}
+    before, after = (_mean([w[key] for w in whole]) for key in ("jerk_before", "jerk_after"))
+    if before is not None and after is not None:
+        goals["jerk_ratio"]["of_means"] = _plain(before / after)
     return {"clips": len(figures), "goals": goals, "rules": rules}
 
 
 def _mean(values: list[float]) -> float | None:
-    return _plain(np.nanmean(values)) if np.isfinite(values).any() else None
+    return _plain(float(np.nanmean(values))) if np.isfinite(values).any() else None
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"mean": _mean(values), "median": _plain(np.nanmedian(values)), "least": _plain(np.nanmin(values)), "most": _plain(np.nanmax(values))}
+def _spread(values: list[float]) -> dict[str, float | None]:
+    rest = {"median": np.nanmedian(values), "least": np.nanmin(values), "most": np.nanmax(values)}
+    return {"mean": _mean(values), **{name: _plain(float(value)) for name, value in rest.items()}}
 
 
 def _plain(value: float) -> float:
@@ -130,7 +136,7 @@ def clips(data: Path, which: str) -> dict[str, PoseSequence]:
     return {name: found[name] for name in list(found)[::SAMPLED if which == "wlasl50" else 1]}
 
 
-def measure(data: Path, body: Body) -> dict[str, dict]:
+def measure(data: Path, body: Body) -> dict[str, dict[str, Any]]:
     """For every set the ``summary``, the jerk ratio when the clips keep their own frame rate, and the time on this machine."""
     result = {}
     for which in SETS:
@@ -151,8 +157,9 @@ def main() -> None:
     if args.data is None:
         raise SignerError("there are no recordings here: give their folder with --data DIR")
     body = load_body()
-    result = {"mark": "ours", "fps": FPS, "body": body.name, "sets": measure(args.data, body)}
-    for which, found in result["sets"].items():
+    sets = measure(args.data, body)
+    result = {"mark": "ours", "fps": FPS, "body": body.name, "sets": sets}
+    for which, found in sets.items():
         goals = "; ".join(f"{key} {goal['mean']:.3g} (goal {goal['goal']:g})" for key, goal in found["goals"].items())
         print(f"{which}: {found['clips']} clips; means: {goals}")
     write_result(args.out, result, shlex.join(["python", "-m", "signer_lib.prior.recordings", *sys.argv[1:]]))

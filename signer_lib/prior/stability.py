@@ -119,7 +119,7 @@ def _interpolated_hand(hands: np.ndarray, known: np.ndarray, frames: np.ndarray)
     bones = hands - hands[:, parents]
     length = between(np.linalg.norm(bones, axis=-1, keepdims=True), known, frames)
     bones = unit(between(unit(bones), known, frames)) * length
-    points = np.zeros_like(bones)
+    points: np.ndarray = np.zeros_like(bones)
     for joint in range(1, 21):
         points[:, joint] = points[:, parents[joint]] + bones[:, joint]
     return points
@@ -173,7 +173,8 @@ def hand_speed(sequence: PoseSequence, side: str = "right") -> np.ndarray:
         return np.zeros(len(sequence))
     points = sequence.group(f"{side}_hand")[:, [0, *TIPS], :2]
     speed = np.linalg.norm(np.gradient(points, axis=0), axis=-1).mean(-1) * sequence.fps
-    return np.nan_to_num(speed, nan=np.inf)
+    result: np.ndarray = np.nan_to_num(speed, nan=np.inf)
+    return result
 
 
 def raised(sequence: PoseSequence, side: str = "right", drop: float = 0.25) -> np.ndarray:
@@ -181,7 +182,8 @@ def raised(sequence: PoseSequence, side: str = "right", drop: float = 0.25) -> n
     palm = sequence.group(f"{side}_hand")[:, [0, *KNUCKLES]].mean(1)[:, 1]
     if not np.isfinite(palm).any():
         raise SignerError(f"the {side} hand is never seen: choose a recording that shows it")
-    return np.nan_to_num(palm, nan=-np.inf) >= np.nanmax(palm) - drop
+    result: np.ndarray = np.nan_to_num(palm, nan=-np.inf) >= np.nanmax(palm) - drop
+    return result
 
 
 def hold_span(sequence: PoseSequence, seconds: float, side: str = "right") -> slice:

@@ -15,6 +15,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,7 +33,10 @@ from signer_lib.prior.database import Prior
 from signer_lib.prior.neighbours import common_words, cosines, stand_in, word_glosses, word_to_glosses
 from signer_lib.results import write_result
 
-SENTENCES = {
+if TYPE_CHECKING:
+    from transformers import BatchEncoding
+
+SENTENCES: dict[str, list[tuple[str, str, str | None]]] = {
     "used as the common word": [
         ("My motorcar is old.", "motorcar", "CAR"), ("She bought a gorgeous house.", "gorgeous", "BEAUTIFUL"),
         ("They purchase food every day.", "purchase", "BUY"), ("I want to purchase a hat.", "purchase", "BUY"),
@@ -74,9 +78,9 @@ MADE_UP = ("blorf", "snerking", "tavoli", "grepple", "mindow", "flanter", "quorb
            "slodge", "yintel", "crovant", "hespid", "julper", "norbish", "pelkor", "rastling", "sprole", "thimber", "ulvane", "vessock")
 
 
-def in_sentences(prior: Prior) -> dict:
+def in_sentences(prior: Prior) -> dict[str, Any]:
     """Of each kind of ``SENTENCES``: how many words are spelled, signed as intended, or signed wrongly (these are listed)."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for kind, rows in SENTENCES.items():
         said = [(stand_in(word, prior, text).gloss, meant, word, text) for text, word, meant in rows]
         found[kind] = {"words": len(said), "spelled": sum(gloss is None for gloss, *_ in said),
@@ -88,15 +92,15 @@ def in_sentences(prior: Prior) -> dict:
 def replaced(glosses: list[str], prior: Prior, text: str) -> list[str]:
     """Glosses with synonyms' signs in the place of spelled words; a word that has a sign since the corpus was made stays, as it does there."""
     found = [stand_in(gloss.removeprefix(SPELLED), prior, text) if gloss.startswith(SPELLED) else None for gloss in glosses]
-    return [instead.gloss if instead and instead.how == "synonym" else gloss for gloss, instead in zip(glosses, found)]
+    return [instead.gloss if instead and instead.gloss and instead.how == "synonym" else gloss for gloss, instead in zip(glosses, found)]
 
 
-def in_the_corpus(slul: SLUL, prior: Prior, rate: float = 0.2, seed: int = 1) -> dict:
+def in_the_corpus(slul: SLUL, prior: Prior, rate: float = 0.2, seed: int = 1) -> dict[str, Any]:
     """BLEU-4 and WER against the test glosses, without and with stand-ins, clean and with rarer synonyms."""
     corpus = open_corpus(FOLDER)
     texts, wanted = zip(*corpus.test)
     noisy, share = corrupt(list(texts), "rarer", rate, seed, corpus.language, word_counts(text for text, _ in corpus.train))
-    found = {"words_changed": round(share, 4)}
+    found: dict[str, Any] = {"words_changed": round(share, 4)}
     for name, sentences in (("clean", list(texts)), ("rarer", noisy)):
         plain = [one.glosses for one in slul.translate(sentences)]
         helped = [replaced(glosses, prior, text) for glosses, text in zip(plain, sentences)]
@@ -118,7 +122,7 @@ class Reader:
         self.slul, self.fast = slul, slul.tokenizer.fast
         self.glosses, self.by_pieces = word_to_glosses(prior)
         self.ids = torch.tensor(self.fast.convert_tokens_to_ids(self.glosses))
-        self.common = [word for word in sorted(slul.tokenizer.known) if self._gloss(word) in self.glosses]
+        self.common = [word for word in sorted(slul.tokenizer.known or ()) if self._gloss(word) in self.glosses]
         self.states = self._encoded(self.common)
 
     @staticmethod
@@ -132,9 +136,10 @@ class Reader:
         batch = self._batch(words)
         return mean_pool(self.slul.encode(batch), batch["attention_mask"]).numpy()
 
-    def _batch(self, words: list[str]):
+    def _batch(self, words: list[str]) -> BatchEncoding:
         mark = f"<{self.slul.settings['language']}> <text>"
-        return self.fast([f"{mark} {word}" for word in words], padding=True, return_tensors="pt", return_token_type_ids=False)
+        read: BatchEncoding = self.fast([f"{mark} {word}" for word in words], padding=True, return_tensors="pt", return_token_type_ids=False)
+        return read
 
     def by_encoder(self, word: str) -> np.ndarray:
         """(G,) for each gloss the best cosine of the encoder's mean state to that of one of its known words."""
@@ -155,16 +160,18 @@ class Reader:
         """(G,) the probability that the word's first gloss is this one, among all glosses."""
         start = torch.tensor([[self.slul.model.config.decoder_start_token_id]])
         logits = self.slul.model(**self._batch([word]), decoder_input_ids=start).logits[0, 0]
-        return logits[self.ids].softmax(-1).numpy()
+        result: np.ndarray = logits[self.ids].softmax(-1).numpy()
+        return result
 
 
-def unseen_words(slul: SLUL, prior: Prior) -> dict:
+def unseen_words(slul: SLUL, prior: Prior) -> dict[str, Any]:
     """For each way of asking SLUL: top-1 and top-5 on known words and unseen synonyms, and what a threshold lets through of other words."""
     reader = Reader(slul, prior)
     known = {word: reader._gloss(word) for word in reader.common}
-    meant = {word: stand_in(word, reader.glosses).gloss for word in common_words() if word not in slul.tokenizer.known}
+    meant = {word: stand_in(word, reader.glosses).gloss for word in common_words() if word not in (slul.tokenizer.known or ())}
     meant = {word: gloss for word, gloss in meant.items() if gloss}
     names = [name.lower() for name in word_list("names")]
+    found: dict[str, Any]
     found = {"glosses": len(reader.glosses), "known_words": len(known), "unseen_synonyms": len(meant), "made_up": len(MADE_UP), "names": len(names),
              "chance_top1": round(1 / len(reader.glosses), 4)}
     for name in ("by_pieces", "by_encoder", "by_decoder", "by_spelling"):
@@ -179,8 +186,10 @@ def word_list(kind: str) -> list[str]:
     return list(raw) if not isinstance(raw, dict) else [name for group in raw.values() for name in group]
 
 
-def _scores(ask: Callable[[str], np.ndarray], glosses: list[str], known: dict, meant: dict, others: list[str]) -> dict:
-    ranks = lambda words: np.array([(ask(word) > ask(word)[glosses.index(gloss)]).sum() for word, gloss in words.items()])
+def _scores(ask: Callable[[str], np.ndarray], glosses: list[str], known: dict[str, Any], meant: dict[str, Any], others: list[str]) -> dict[str, Any]:
+    def ranks(words: dict[str, str]) -> np.ndarray:
+        return np.array([(ask(word) > ask(word)[glosses.index(gloss)]).sum() for word, gloss in words.items()])
+
     of_known, of_unseen = ranks(dict(random.Random(1).sample(sorted(known.items()), min(200, len(known))))), ranks(meant)
     best = np.array([ask(word).max() for word in meant])
     least = float(np.median(best))                              # the similarity that half of the synonyms reach

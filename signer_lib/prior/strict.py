@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any, NoReturn, overload
 
 import numpy as np
 
@@ -19,7 +20,8 @@ def vector(direction: str) -> np.ndarray:
     total = np.sum([AXES[part] for part in direction.split("-")], axis=0, dtype=float)
     if not total.any():
         raise KeyError(direction)
-    return total / np.linalg.norm(total)
+    result: np.ndarray = total / np.linalg.norm(total)
+    return result
 
 
 def _close(name: object, known: Iterable[str]) -> str:
@@ -27,7 +29,7 @@ def _close(name: object, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(known)}"
 
 
-def read_mapping(path: Path) -> dict:
+def read_mapping(path: Path) -> dict[str, Any]:
     """A YAML file whose top level is a mapping."""
     try:
         content = from_yaml(path.read_bytes())
@@ -45,9 +47,9 @@ class Fields:
     """The fields of one mapping, read strictly: an error says where, which field, what is wrong and what would be right."""
 
     def __init__(self, where: str, spec: object, allowed: Iterable[str], required: Iterable[str] = ()):
-        self.where, self.spec = where, spec
         if not isinstance(spec, dict):
             raise SignerError(f"{where}: expected a mapping of fields, not {spec!r}")
+        self.where, self.spec = where, spec
         for key in spec:
             if key not in allowed:
                 raise SignerError(f"{where}: unknown field {key!r}; {_close(key, allowed)}")
@@ -55,12 +57,22 @@ class Fields:
             if spec.get(key) is None:
                 raise SignerError(f"{where}: the field {key!r} is missing")
 
-    def fail(self, field: str, problem: str):
+    def fail(self, field: str, problem: str) -> NoReturn:
         raise SignerError(f"{self.where}, field {field!r}: {problem}")
+
+    @overload
+    def name(self, field: str, kind: str, known: Iterable[str] = (), *, default: str) -> str: ...
+
+    @overload
+    def name(self, field: str, kind: str, known: Iterable[str] = (), default: None = None) -> str | None: ...
 
     def name(self, field: str, kind: str, known: Iterable[str] = (), default: str | None = None) -> str | None:
         value = self.spec.get(field)
         return default if value is None else self.known(field, value, kind, known)
+
+    def needed(self, field: str, kind: str, known: Iterable[str] = ()) -> str:
+        """The name in a field that is there."""
+        return self.known(field, self.spec[field], kind, known)
 
     def names(self, field: str, kind: str, known: Iterable[str] = (), most: int = 2) -> tuple[str, ...]:
         """One name, or a list of at most ``most``: a start and an end, or markers that go together."""
@@ -70,6 +82,12 @@ class Fields:
         elif most == 2 != len(values):
             self.fail(field, f"give one {kind} or two, [start, end], not {len(values)}")
         return tuple(self.known(field, value, kind, known) for value in values)
+
+    @overload
+    def number(self, field: str, low: float, high: float, default: float, whole: bool = False) -> float: ...
+
+    @overload
+    def number(self, field: str, low: float, high: float, default: None = None, whole: bool = False) -> float | None: ...
 
     def number(self, field: str, low: float, high: float, default: float | None = None, whole: bool = False) -> float | None:
         value = self.spec.get(field, default)

@@ -41,7 +41,8 @@ def eased(t: np.ndarray) -> np.ndarray:
     """Constant speed with short soft ends, for movements that go round or back and forth."""
     speed = minimum_jerk(np.clip(np.minimum(t, 1 - t) / 0.15, 0, 1))
     way = np.concatenate([[0], np.cumsum(speed[1:] + speed[:-1])])
-    return way / max(way[-1], 1e-9)
+    result: np.ndarray = way / max(way[-1], 1e-9)
+    return result
 
 
 def stroke_of(sign: Sign, t: np.ndarray, shift: float = 0.0) -> Stroke:
@@ -72,20 +73,25 @@ def path_of(sign: Sign, stroke: Stroke, places: np.ndarray, size: float) -> np.n
     m, s = sign.movement, stroke.s[:, None]
     start, end = places
     if m.path == "tap":
-        return start - vector(m.direction) * size * (1 - s)
+        assert m.direction is not None                  # every tap has one, and what is straight or an arc in one place
+        tapped: np.ndarray = start - vector(m.direction) * size * (1 - s)
+        return tapped
     if m.path == "cross":
         along, across = np.eye(3)[list(PLANE_AXES[m.plane])]
         corner = np.array([[-1, 1], [1, -1], [1, 1], [-1, -1]]) * size / 2        # of the first stroke, then of the second
         leg = np.minimum(s[:, 0].astype(int), 2)
         flat = corner[leg] + (corner[leg + 1] - corner[leg]) * (stroke.s - leg)[:, None]
-        return (start + end) / 2 + flat[:, :1] * along + flat[:, 1:] * across
+        crossed: np.ndarray = (start + end) / 2 + flat[:, :1] * along + flat[:, 1:] * across
+        return crossed
     if len(sign.location) == 2:
         size = np.linalg.norm(end - start, axis=-1).mean()
     elif m.path in ("straight", "arc"):
+        assert m.direction is not None
         end = start + vector(m.direction) * size
-    centre = start + (end - start) * s
+    centre: np.ndarray = start + (end - start) * s
     if m.path == "arc":
-        return centre + 0.4 * size * vector(m.bulge) * np.sin(np.pi * s)
+        bowed: np.ndarray = centre + 0.4 * size * vector(m.bulge) * np.sin(np.pi * s)
+        return bowed
     if m.path == "circle":
         along, top = _plane_frame(m.plane, m.direction or ("front" if m.plane == "side" else "right"))
         turn = 2 * np.pi * stroke.u[:, None]
@@ -95,13 +101,16 @@ def path_of(sign: Sign, stroke: Stroke, places: np.ndarray, size: float) -> np.n
                 centre = centre - np.array([radius, 0, 0])
         elif sign.contact in TIPS:
             radius = min(radius, RUB)
+        shrinking: float | np.ndarray = 1.0
         if sign.contact and sign.location == ("base-fingertips",):        # the circle is about the finger, the touch on its tip comes last
-            radius = radius * (1 - minimum_jerk(np.clip((stroke.t[:, None] - 0.75) / 0.25, 0, 1)))
-        return centre + radius * (np.cos(turn) * top + np.sin(turn) * along)
+            shrinking = 1 - minimum_jerk(np.clip((stroke.t[:, None] - 0.75) / 0.25, 0, 1))
+        turned: np.ndarray = centre + radius * shrinking * (np.cos(turn) * top + np.sin(turn) * along)
+        return turned
     if m.path == "zigzag":
         along, across = _plane_frame(m.plane, m.direction or "down")
         waves = np.sin(2 * np.pi * max(m.repeat, 2) * stroke.t)[:, None]
-        return centre + (len(sign.location) == 1) * along * size * s + 0.3 * size * waves * across
+        waved: np.ndarray = centre + (len(sign.location) == 1) * along * size * s + 0.3 * size * waves * across
+        return waved
     return centre
 
 
@@ -159,4 +168,5 @@ def fingers_of(sign: Sign, stroke: Stroke, seconds: float, start: np.ndarray, en
     elif sign.movement.hand == "bend":
         extended = fingers[..., 1] < 60
         fingers[..., 0] += np.where(extended, np.clip(75 - fingers[..., 0], 0, 65), 0) * swing[:, None]
-    return np.clip(angles, *HAND_LIMITS.T)
+    result: np.ndarray = np.clip(angles, *HAND_LIMITS.T)
+    return result

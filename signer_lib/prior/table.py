@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -46,7 +47,8 @@ def wrist_jerk(poses: PoseSequence) -> float:
 
 def bone_lengths(xyz: np.ndarray) -> np.ndarray:
     """(T, J, 3) -> (T, B) the lengths of ``BONES``: body and hands, not the face."""
-    return np.linalg.norm(xyz[:, BONES[:, 1]] - xyz[:, BONES[:, 0]], axis=-1)
+    result: np.ndarray = np.linalg.norm(xyz[:, BONES[:, 1]] - xyz[:, BONES[:, 0]], axis=-1)
+    return result
 
 
 def bone_drift(lengths: np.ndarray) -> np.ndarray:
@@ -64,8 +66,8 @@ def stability(poses: PoseSequence) -> dict[str, float]:
     return {"jerk": wrist_jerk(poses), "bone_drift": float(drift.max()), "missing": float((poses.confidence == 0).mean()) if len(poses) else 1.0}
 
 
-def clip_row(gloss: str, variant: str, poses: PoseSequence, *, source: str, licence: str, signer: str, phonology: dict | None = None,
-             embedding: Iterable[float] = ()) -> dict:
+def clip_row(gloss: str, variant: str, poses: PoseSequence, *, source: str, licence: str, signer: str, phonology: dict[str, Any] | None = None,
+             embedding: Iterable[float] = ()) -> dict[str, Any]:
     """One clip as a row of the table.
 
     source     "rule" or "recording".
@@ -81,7 +83,7 @@ def clip_row(gloss: str, variant: str, poses: PoseSequence, *, source: str, lice
             "confidence": poses.confidence.astype("<f2").tobytes()}
 
 
-def decode(row: dict) -> PoseSequence:
+def decode(row: dict[str, Any]) -> PoseSequence:
     """The poses of a row. Raises ``SignerError`` if it does not hold what it says."""
     shape = row["frames"], len(SIGNER70)
     try:
@@ -91,7 +93,7 @@ def decode(row: dict) -> PoseSequence:
     return PoseSequence(xyz, row["fps"], confidence)
 
 
-def new(folder: Path, made_from: dict | None = None) -> Path:
+def new(folder: Path, made_from: dict[str, Any] | None = None) -> Path:
     """An empty prior in ``folder``. ``made_from`` says what it depends on. Raises ``SignerError`` if there is one already."""
     if (Path(folder) / MANIFEST).exists():
         raise SignerError(f"there is a pose prior in {folder} already: add to it, or choose another folder")
@@ -99,7 +101,7 @@ def new(folder: Path, made_from: dict | None = None) -> Path:
     return Path(folder)
 
 
-def read_manifest(folder: Path) -> dict:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """``format``, ``made_from`` and ``parts``, each with ``name`` and ``clips``. Raises ``SignerError`` for anything else."""
     path = Path(folder) / MANIFEST
     try:
@@ -121,7 +123,7 @@ def damaged(folder: Path, error: Exception) -> SignerError:
     return SignerError(f"the pose prior {folder} is damaged ({reason[:120]}): delete it, and build it again")
 
 
-def load(folder: Path, parts: list[dict]) -> list[datasets.Dataset]:
+def load(folder: Path, parts: list[dict[str, Any]]) -> list[datasets.Dataset]:
     """The parts as memory-mapped tables. Raises ``SignerError`` for one that is damaged, or that names files outside the folder."""
     tables = []
     for part in parts:
@@ -142,13 +144,14 @@ def empty() -> datasets.Dataset:
     return datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
 
 
-def append(folder: Path, rows: Iterable[dict]) -> int:
+def append(folder: Path, rows: Iterable[dict[str, Any]]) -> int:
     """Adds rows (see ``clip_row``) as new parts, all of them or none. -> how many
 
     Processes that add to one prior wait for each other. Raises ``SignerError`` if there is no prior, and ``OSError`` for a place
     that cannot be written to.
     """
-    folder, added = Path(folder), []
+    folder = Path(folder)
+    added: list[dict[str, Any]] = []
     read_manifest(folder)                                       # before a lock file is left where no prior is
     with _locked(folder):
         manifest = read_manifest(folder)
@@ -164,8 +167,9 @@ def append(folder: Path, rows: Iterable[dict]) -> int:
     return sum(part["clips"] for part in added)
 
 
-def _batches(rows: Iterable[dict]) -> Iterator[list[dict]]:
-    batch, size = [], 0
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    size = 0
     for row in rows:
         batch.append(row)
         size += len(row["xyz"]) + len(row["confidence"])
@@ -176,7 +180,7 @@ def _batches(rows: Iterable[dict]) -> Iterator[list[dict]]:
         yield batch
 
 
-def _write_part(folder: Path, rows: list[dict]) -> dict:
+def _write_part(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
     name, quiet = f"part-{uuid.uuid4().hex[:12]}", datasets.are_progress_bars_disabled()
     temporary = folder / f".{name}"
     datasets.disable_progress_bars()
@@ -193,14 +197,14 @@ def _write_part(folder: Path, rows: list[dict]) -> dict:
     return {"name": name, "clips": len(rows)}
 
 
-def _replace_manifest(folder: Path, manifest: dict) -> None:
+def _replace_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     with whole_file(folder / MANIFEST) as part, open(part, "w", encoding="utf-8") as file:
         file.write(json.dumps(manifest, indent=1) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sweep(folder: Path, manifest: dict) -> None:
+def _sweep(folder: Path, manifest: dict[str, Any]) -> None:
     """Removes what killed writers left; who holds the lock knows that no other writer is alive."""
     kept = {part["name"] for part in manifest["parts"]}
     for path in folder.glob("*part-*"):

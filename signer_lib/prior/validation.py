@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,12 +33,12 @@ class Problem:
         return f"{', '.join(where)}: {self.what}"
 
 
-def digest(row: dict) -> bytes:
+def digest(row: dict[str, Any]) -> bytes:
     """What makes two clips of a gloss the same: their poses."""
     return hashlib.sha256(row["xyz"] + row["confidence"]).digest()
 
 
-def find_problems(rows: Iterable[dict]) -> Iterator[Problem]:
+def find_problems(rows: Iterable[dict[str, Any]]) -> Iterator[Problem]:
     """The problems of rows as they are stored. A kind of problem is told once a clip, at the first frame or the worst joint."""
     seen: dict[tuple[str, bytes], str] = {}
     for row in rows:
@@ -54,7 +55,7 @@ def known_licence(licence: str) -> bool:
     return bool(LICENCE.fullmatch(licence.split(" (")[0].strip().replace(" ", "-")))
 
 
-def _of_clip(row: dict) -> Iterator[tuple[str, int | None, str | None]]:
+def _of_clip(row: dict[str, Any]) -> Iterator[tuple[str, int | None, str | None]]:
     if not known_licence(row["licence"]):
         yield f"unknown licence '{row['licence']}': use an SPDX name such as MIT or CC-BY-4.0, or LicenseRef-NAME", None, None
     if row["source"] not in SOURCES:

@@ -30,10 +30,10 @@ def find_clips(folder: Path) -> dict[str, Path]:
 
 def texts_of(sentences: list[str], folders: list[dict[str, Path]], table: Path | None = None) -> dict[str, str]:
     """Sentence -> what it says: from ``table`` (lines of name, tab, text) or from the ``report.json`` beside a clip. Raises ``SignerError``."""
+    found: dict[str, str] = {}
     if table is not None:
         found = _read_table(table)
     else:
-        found: dict[str, str] = {}
         for report in (clips[name].with_name("report.json") for clips in folders for name in sentences if clips[name].name == "video.mp4"):
             if report.is_file() and found.setdefault(name := report.parent.name, text := _text_of(report)) != text:
                 raise SignerError(f"{report} says '{text}', another system's {name} '{found[name]}': they must be of one sentence")

@@ -61,7 +61,8 @@ def assign(systems: int, sentences: int, raters: int, per_rater: int, rng: np.ra
     """
     used, plans = np.zeros((sentences, systems)), []
     for _ in range(raters):
-        mine, cells = np.zeros((sentences, systems)), []
+        mine = np.zeros((sentences, systems))
+        cells: list[tuple[int, int]] = []
         while len(cells) < per_rater:
             count = min(sentences, per_rater - len(cells))
             system, copy = np.divmod(np.arange(systems * -(-count // systems)), -(-count // systems))

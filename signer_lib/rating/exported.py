@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -38,7 +39,7 @@ class Ratings:
     answers: list[Answer]
 
 
-def read_key(kit: Path) -> dict:
+def read_key(kit: Path) -> dict[str, Any]:
     """The organisers' key. Raises ``SignerError`` if it is not there or not a key."""
     try:
         key = from_json((kit / KEY).read_bytes())
@@ -65,7 +66,7 @@ def _is_key(key: Any) -> bool:
         return False
 
 
-def read_ratings(paths: list[Path], kit: Path, key: dict) -> list[Ratings]:
+def read_ratings(paths: list[Path], kit: Path, key: dict[str, Any]) -> list[Ratings]:
     """Every file (a folder: every .json in it), checked against the key and the kit's own pages and clips. Raises ``SignerError``."""
     files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
     found: dict[str, tuple[Path, Ratings]] = {}
@@ -85,7 +86,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _unaltered(kit: Path, rater: str, told: dict) -> None:
+def _unaltered(kit: Path, rater: str, told: dict[str, Any]) -> None:
     folder = inside(kit / "raters", rater)
     for name, wanted in [("index.html", told["page"]), *((row["clip"], row["sha256"]) for row in told["items"])]:
         path = inside(folder, name)
@@ -94,7 +95,7 @@ def _unaltered(kit: Path, rater: str, told: dict) -> None:
                               "the kit was altered, its ratings do not count")
 
 
-def _read(file: Path, key: dict) -> Ratings:
+def _read(file: Path, key: dict[str, Any]) -> Ratings:
     def wrong(what: str) -> SignerError:
         return SignerError(f"{file}: {what}")
 
@@ -127,7 +128,7 @@ def _read(file: Path, key: dict) -> Ratings:
     return Ratings(told["rater"], about["describes"], about["years"], answers)
 
 
-def _answer(told: object, number: int, row: dict, sentences: dict[str, str], wrong) -> Answer:
+def _answer(told: object, number: int, row: dict[str, Any], sentences: dict[str, str], wrong: Callable[[str], SignerError]) -> Answer:
     if not isinstance(told, dict) or set(told) != ANSWER:
         raise wrong(f"item {number} is not an answer that the page saves")
     if told["item"] != number or told["clip"] != row["clip"]:

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling
@@ -50,8 +51,11 @@ def make_kit(out: Path, systems: dict[str, Path], raters: int, seed: int, refere
     pages = plan(list(folders), texts, raters, len(names) if per_rater is None else per_rater, seed, REFERENCE if references else None)
     agreed = _read(consent or TEXTS / "consent.md")
     secret = hashlib.sha256(json.dumps([seed, *((*pair, digest(path)) for pair, path in sorted(sources.items()))]).encode()).digest()
-    blind = lambda what: hmac.new(secret, what.encode(), hashlib.sha256).hexdigest()[:16]
-    key = {"kit": blind("kit"), "seed": seed, "size": size, "systems": list(folders), "reference": REFERENCE if references else None,
+
+    def blind(what: str) -> str:
+        return hmac.new(secret, what.encode(), hashlib.sha256).hexdigest()[:16]
+
+    key: dict[str, Any] = {"kit": blind("kit"), "seed": seed, "size": size, "systems": list(folders), "reference": REFERENCE if references else None,
            "sentences": texts, "raters": {}}
     with filling(out) as part:
         for (system, name), path in progress(sources.items(), "clips"):
@@ -76,7 +80,7 @@ def make_kit(out: Path, systems: dict[str, Path], raters: int, seed: int, refere
     return _told(key, sources, agreed, instructions, out)
 
 
-def _told(key: dict, sources: dict, agreed: str, instructions: Path | None, out: Path) -> list[str]:
+def _told(key: dict[str, Any], sources: dict[tuple[str, str], Path], agreed: str, instructions: Path | None, out: Path) -> list[str]:
     shown = [len(told["items"]) for told in key["raters"].values()]
     told = [f"{len(key['systems'])} systems, {len(key['sentences'])} sentences, {len(shown)} raters with {max(shown)} clips each -> {out}",
             f"hand each rater their own folder of {out / 'raters'}, and nothing else; read {out / 'GUIDE.md'} first"]

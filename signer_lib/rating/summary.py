@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError
 from signer_lib.parsing import from_json
 from signer_lib.rating.agreement import counts_of, ordinal_alpha
+from signer_lib.rating.design import Item
 from signer_lib.rating.exported import Ratings, read_key, read_ratings
 from signer_lib.rating.scales import CANNOT_TELL, DESCRIPTIONS, POINTS, READINGS, SCALES
 
@@ -17,7 +20,7 @@ SAMPLES = 2000                    # draws of a bootstrap
 WRONG_FROM = 4                    # a clip beside a wrong sentence that is said to mean it so much, or more, fails
 
 
-def summary_or_none(folder: Path = RESULTS / "rating") -> dict | None:
+def summary_or_none(folder: Path = RESULTS / "rating") -> dict[str, Any] | None:
     """``summary.json`` of a folder of results; None while there are no ratings. Raises ``SignerError`` if the file is damaged."""
     path = Path(folder) / "summary.json"
     if not path.is_file():
@@ -28,7 +31,7 @@ def summary_or_none(folder: Path = RESULTS / "rating") -> dict | None:
         raise SignerError(f"{path} is damaged: make it again with  stable-signer rating summary") from None
 
 
-def summarise(kit: Path, files: list[Path], seed: int = 0, samples: int = SAMPLES) -> dict:
+def summarise(kit: Path, files: list[Path], seed: int = 0, samples: int = SAMPLES) -> dict[str, Any]:
     """The files of raters -> everything that is reported; ``without_failed`` is the same without the raters whom ``attention_of`` fails.
 
     scales        for each scale and system the mean (1 to 5) over the rated clips, and its 95 % interval.
@@ -62,7 +65,7 @@ def summarise(kit: Path, files: list[Path], seed: int = 0, samples: int = SAMPLE
     }
 
 
-def scores(raters: list[Ratings], systems: list[str], sentences: list[str], reference: str | None, seed: int, samples: int) -> dict:
+def scores(raters: list[Ratings], systems: list[str], sentences: list[str], reference: str | None, seed: int, samples: int) -> dict[str, Any]:
     """Raters -> "scales" and "agreement", as ``summarise`` says. The draws are those of ``seed``, the same for all systems and scales.
 
     kind of a row of "scales": "ceiling" of the references, else "system".
@@ -108,39 +111,48 @@ def mean_interval(total: np.ndarray, count: np.ndarray, raters: np.ndarray, sent
 
 def _percentiles(values: np.ndarray) -> tuple[float | None, float | None]:
     known = values[~np.isnan(values)]
-    return tuple(float(value) for value in np.percentile(known, (2.5, 97.5))) if len(known) else (None, None)
+    if not len(known):
+        return None, None
+    low, high = np.percentile(known, (2.5, 97.5))
+    return float(low), float(high)
 
 
-def attention_of(raters: list[Ratings], reference: str | None) -> dict:
+def attention_of(raters: list[Ratings], reference: str | None) -> dict[str, Any]:
     """How the items went that have a known answer, and who failed.
 
     A rater fails who says of a clip beside a wrong sentence that it means it (``WRONG_FROM`` or more), or to whom the hidden references say their
     sentences no better than the clips beside wrong ones do. "Cannot tell" is never a fail.
     """
-    meant = lambda one, test: [value for answer in one.answers if test(answer.item) and type(value := answer.values["meaning"]) is int]
+
+    def meant(one: Ratings, test: Callable[[Item], bool]) -> list[int]:
+        return [value for answer in one.answers if test(answer.item) and type(value := answer.values["meaning"]) is int]
+
     wrong = {one.rater: meant(one, lambda item: item.kind == "wrong") for one in raters}
     right = {one.rater: meant(one, lambda item: item.kind == "rated" and item.system == reference) for one in raters}
     failed = [rater for rater in wrong if any(value >= WRONG_FROM for value in wrong[rater])
               or wrong[rater] and right[rater] and np.mean(right[rater]) <= np.mean(wrong[rater])]
-    every = lambda rows: [value for values in rows.values() for value in values]
+
+    def every(rows: dict[str, list[int]]) -> list[int]:
+        return [value for values in rows.values() for value in values]
+
     return {"wrong_sentence": {"answered": len(every(wrong)), "failed": sum(value >= WRONG_FROM for value in every(wrong))},
             "reference": {"answered": len(every(right)), "mean_meaning": float(np.mean(every(right))) if every(right) else None},
             "failed_raters": failed}
 
 
-def consistency(raters: list[Ratings]) -> list[dict]:
+def consistency(raters: list[Ratings]) -> list[dict[str, Any]]:
     """For each scale: how many clips were rated twice by the same rater, and the shares of equal ratings and of those at most one point apart."""
     rows = []
     for scale in SCALES:
         pairs = [(answer.values[scale], one.answers[answer.item.of].values[scale]) for one in raters for answer in one.answers
-                 if answer.item.kind == "repeat"]
+                 if answer.item.kind == "repeat" and answer.item.of is not None]
         apart = np.array([abs(a - b) for a, b in pairs if type(a) is int and type(b) is int])
         rows.append({"scale": scale, "pairs": len(apart), "equal": float((apart == 0).mean()) if len(apart) else None,
                      "within_one": float((apart <= 1).mean()) if len(apart) else None})
     return rows
 
 
-def raters_of(raters: list[Ratings], invited: int) -> dict:
+def raters_of(raters: list[Ratings], invited: int) -> dict[str, Any]:
     """Who rated, as they describe themselves; share_deaf is of all who rated, whether they say or not."""
     described = {name: sum(one.describes == name for one in raters) for name in DESCRIPTIONS}
     years = [one.years for one in raters if one.years is not None]

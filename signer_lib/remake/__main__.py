@@ -14,7 +14,7 @@ from pathlib import Path
 
 from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError, run
-from signer_lib.remake.listed import ENTRIES
+from signer_lib.remake.listed import ENTRIES, Entry
 from signer_lib.remake.running import Remaking, told
 
 HEADS = ["file", "minutes", "outcome", "figure", "now, nano", "committed"]
@@ -46,7 +46,10 @@ def main(arguments: list[str] | None = None) -> None:
     for row in [HEADS, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     failed = [name for name, outcome in outcomes.items() if outcome.how == "failed"]
-    count = lambda how: sum(outcome.how == how for outcome in outcomes.values())
+
+    def count(how: str) -> int:
+        return sum(outcome.how == how for outcome in outcomes.values())
+
     print(f"{(time.monotonic() - start) / 60:.1f} minutes: {count('remade')} remade, {count('kept')} kept, {count('skipped')} skipped, "
           f"{len(failed)} failed")
     print("Nano sizes: these figures show that the commands run; those in results/ took hours and stay as they are.")
@@ -54,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
 
 
-def chosen(names: list[str] | None) -> list:
+def chosen(names: list[str] | None) -> list[Entry]:
     """The entries of these names and all that they need, in their order; all of them without names. Raises ``SignerError`` for an unknown name."""
     by_name = {entry.name: entry for entry in ENTRIES}
     wanted, todo = set(), list(by_name if names is None else names)

@@ -9,6 +9,7 @@ Words in a command may hold {out}, the new results; {work}, where data and model
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,9 @@ def prior() -> list[Entry]:
 
 def poses() -> list[Entry]:
     rules, recorded, judge = "slp_moe/rules", "slp_moe/recordings", "{out}/slp_moe/judge_of_recordings"
-    told, b = dict(minutes=1.2, key="bleu4"), " " + B.format(way=0.3, cutoff=2)
-    on_b = dict(needs=("judge of recordings",)) | told
+    b = " " + B.format(way=0.3, cutoff=2)
+    told: dict[str, Any] = {"minutes": 1.2, "key": "bleu4"}
+    on_b = {"needs": ("judge of recordings",)} | told
     return [
         *(Entry(f"poses, variants {k}", study(RULES, JUDGE, rules, systems), of_files(rules, systems), ("performances",), minutes=4, key="bleu4")
           for k, systems in enumerate(VARIANTS, 1)),
@@ -201,7 +203,7 @@ def own_data() -> list[Entry]:
 
 def scale() -> list[Entry]:
     return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 2 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
-                  ("scale/cpu.json",), minutes=4, key="signing, drawn/ratio")]
+                  ("scale/cpu.json",), minutes=2.3, key="signing, drawn/ratio")]
 
 
 def reliability() -> list[Entry]:

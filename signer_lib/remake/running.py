@@ -22,7 +22,7 @@ from signer_lib.files import whole_file
 from signer_lib.remake.listed import Entry
 
 MADE = ("remade", "kept")
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TQDM_DISABLE", "HF_HUB_OFFLINE")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TQDM_DISABLE", "HF_HUB_OFFLINE"), "1")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Remaking:
             return f"needs '{lost[0]}', which was {outcomes[lost[0]].how}"
         if entry.data and self.data is None:
             return f"needs {entry.data[0]}: name the folder of the real data with --data or $SIGNER_DATA"
-        if lost := [name for name in entry.data if not (self.data / name).is_file()]:
+        if self.data and (lost := [name for name in entry.data if not (self.data / name).is_file()]):
             return f"needs {lost[0]}, which is not in $SIGNER_DATA"
         if lost := [name for name in entry.modules if importlib.util.find_spec(name) is None]:
             return f"needs {lost[0]}: pip install -e .[studio]"
@@ -70,7 +70,7 @@ class Remaking:
         """-> what became of every entry. A finished one is kept, an unfinished one is begun anew, or goes on if its command can."""
         self.work.mkdir(parents=True, exist_ok=True)
         outcomes: dict[str, Outcome] = {}
-        waiting, running = list(self.entries), dict[Future, Entry]()
+        waiting, running = list(self.entries), dict[Future[Outcome], Entry]()
         with ThreadPoolExecutor(self.workers) as pool:
             while waiting or running:
                 for entry in list(waiting):
@@ -135,7 +135,10 @@ def entry_of(entries: Sequence[Entry], file: str) -> Entry | None:
 
 def told(entries: Sequence[Entry], outcomes: dict[str, Outcome], committed: Path, out: Path) -> list[list[str]]:
     """A row for each file, committed or made, that an entry makes: file, minutes of its process, what became of it, which figure, now, committed."""
-    names = lambda folder: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else set()
+
+    def names(folder: Path) -> set[str]:
+        return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else set()
+
     files = names(committed) | {name for name in names(out) if Path(name).suffix in (".json", ".png")}
     rows = []
     for file in sorted(files):
@@ -147,6 +150,9 @@ def told(entries: Sequence[Entry], outcomes: dict[str, Outcome], committed: Path
             first = re.sub(r"-\d+\.json$", "-1.json", file)
             how = "another seed" if first != file and (out / first).is_file() else "failed"
         now, then = (value_at(folder / file, entry.key) for folder in (out, committed))
-        number = lambda value: "" if value is None else f"{value:.4g}"
+
+        def number(value: float | None) -> str:
+            return "" if value is None else f"{value:.4g}"
+
         rows.append([file, f"{outcome.minutes:.1f}", how, entry.key if (now, then) != (None, None) else "", number(now), number(then)])
     return rows

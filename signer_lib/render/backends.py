@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -31,7 +31,7 @@ class Drawn:
 
     name = "drawn"
 
-    def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None, side_by_side: bool = False) -> dict:
+    def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None, side_by_side: bool = False) -> dict[str, Any]:
         """What ``report.json`` says. Raises ``SignerError`` for any choice: it would be passed over in silence."""
         given = {"style": style, "signer": signer, "steps": steps, "side by side": side_by_side or None}
         if named := [name for name, value in given.items() if value is not None]:
@@ -39,7 +39,7 @@ class Drawn:
                               "(--renderer diffusion), or leave it out")
         return {"renderer": self.name}
 
-    def frames(self, poses: PoseSequence, size: int, *_, **__) -> Iterator[np.ndarray]:
+    def frames(self, poses: PoseSequence, size: int, *_: object, **__: object) -> Iterator[np.ndarray]:
         """T pictures (size, size, 3) uint8; what else ``Diffusion.frames`` is told makes no difference."""
         check_size(size)
         return draw(poses, size=size)
@@ -65,7 +65,7 @@ class Diffusion:
 
         return RendererPipeline.from_folder(self.folder)
 
-    def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None, side_by_side: bool = False) -> dict:
+    def settle(self, style: str | None = None, signer: str | None = None, steps: int | None = None, side_by_side: bool = False) -> dict[str, Any]:
         """What ``report.json`` says. Raises ``SignerError`` for a style or signer that the renderer was not trained on. Loads no weights."""
         from signer_lib.checkpoint import load_json
         from signer_lib.render.renderer.conditioning import number_of
@@ -75,7 +75,7 @@ class Diffusion:
         return {"renderer": "diffusion"} | named | {"steps": steps or own["steps"], "rendered_at": own["size"], "side_by_side": side_by_side}
 
     def frames(self, poses: PoseSequence, size: int, meaning: tuple[Tensor, Tensor, Tensor | None] | None = None, seed: int = 0,
-               **choice) -> Iterator[np.ndarray]:
+               **choice: Any) -> Iterator[np.ndarray]:
         """T pictures (size, size, 3) uint8; of another size than the renderer's own they are enlarged or reduced, by Lanczos.
 
         meaning  SLUL's states, contexts and frames of the n glosses, see ``conditioning.Signed``.

@@ -12,6 +12,7 @@ lost by it, and a signer takes about a twentieth of the work of limbs times pixe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -65,14 +66,18 @@ class Limb(NamedTuple):
     radii: tuple[float, float]
 
 
-def _line(layer: str, points: list[str | Point], radii: tuple[float, ...]) -> list[Limb]:
-    points = [Point({point: 1.0}) if isinstance(point, str) else point for point in points]
+def _line(layer: str, named: Sequence[str | Point], radii: tuple[float, ...]) -> list[Limb]:
+    points = [Point({point: 1.0}) if isinstance(point, str) else point for point in named]
     return [Limb(layer, ends, both) for ends, both in zip(zip(points, points[1:]), zip(radii, radii[1:]))]
 
 
 def _limbs() -> list[Limb]:
-    solid = lambda joints, down=0.0: Point(joints, (0.0, -down, -BEHIND))
-    on_neck = lambda part: solid({"neck": 1 - part, "nose": part})                # 0 at the neck, 1 at the nose, and beyond it
+    def solid(joints: dict[str, float], down: float = 0.0) -> Point:
+        return Point(joints, (0.0, -down, -BEHIND))
+
+    def on_neck(part: float) -> Point:
+        return solid({"neck": 1 - part, "nose": part})                # 0 at the neck, 1 at the nose, and beyond it
+
     limbs = _line("trunk", [solid({"r_shoulder": 1.0}), solid({"l_shoulder": 1.0})], (0.13, 0.13))
     limbs += _line("trunk", [on_neck(0.0), on_neck(0.75)], (0.13, 0.12)) + _line("head", [on_neck(0.905), on_neck(1.34)], (0.20, 0.235))
     for side, name in (("r", "right"), ("l", "left")):
@@ -115,8 +120,8 @@ def _shapes(device: torch.device, dtype: torch.dtype) -> Shapes:
             shifts[end, row] = point.shift
             for name, weight in point.joints.items():
                 weights[end, row, SIGNER70.index(name)] = weight
-    return Shapes(*(torch.from_numpy(values).to(device, dtype) for values in (weights, shifts, radii)),
-                  torch.tensor([LAYERS.index(limb.layer) for limb in LIMBS], device=device))
+    weigh, shift, radius = (torch.from_numpy(values).to(device, dtype) for values in (weights, shifts, radii))
+    return Shapes(weigh, shift, radius, torch.tensor([LAYERS.index(limb.layer) for limb in LIMBS], device=device))
 
 
 def control_image(xyz: Tensor, size: int = 256, framing: Framing = Framing(), edge: float = EDGE, dtype: torch.dtype | None = None,
@@ -142,7 +147,10 @@ def control_image(xyz: Tensor, size: int = 256, framing: Framing = Framing(), ed
     if radii.shape[-2:] != (2, len(LIMBS)):
         raise SignerError(f"radii are told for both ends of {len(LIMBS)} limbs, (..., 2, {len(LIMBS)}), not {tuple(radii.shape)}")
     radii = radii.expand(*xyz.shape[:-2], 2, len(LIMBS)).reshape(-1, 2, len(LIMBS))
-    draw = lambda part, thick: _draw(part, thick, size, framing, edge).to(dtype or xyz.dtype)
+
+    def draw(part: Tensor, thick: Tensor) -> Tensor:
+        return _draw(part, thick, size, framing, edge).to(dtype or xyz.dtype)
+
     parts = [rows.split(max(1, AT_ONCE // size ** 2)) for rows in (frames, radii)]
     # each part is computed anew for its gradient: time for memory
     again = torch.is_grad_enabled() and (xyz.requires_grad or radii.requires_grad) and len(parts[0]) > 1
@@ -190,7 +198,8 @@ def _reached(ends: Tensor, whole: Tensor, x: Tensor, y: Tensor, reach: Tensor) -
     from_x, from_y = x[:, None] - start[..., 0], y[:, None, None] - start[..., 1]
     part = ((from_x * way[..., 0] + from_y * way[..., 1]) / way[..., :2].square().sum(-1).clamp(min=1e-12)).clamp(0, 1)
     squared = (from_x - part * way[..., 0]).square() + (from_y - part * way[..., 1]).square()          # (F, N, N, L)
-    return ((squared < reach[:, None, None] ** 2) & whole[:, None, None]).flatten(1, 2).nonzero(as_tuple=True)
+    frame, tile, limb = ((squared < reach[:, None, None] ** 2) & whole[:, None, None]).flatten(1, 2).nonzero(as_tuple=True)
+    return frame, tile, limb
 
 
 def _capsule(x: Tensor, y: Tensor, ends: Tensor, radii: Tensor, soft: float) -> tuple[Tensor, Tensor]:
@@ -227,7 +236,10 @@ def _unhidden(covers: Tensor, z: Tensor, cell: Tensor) -> Tensor:
     first = torch.arange(len(cell), device=cell.device).repeat_interleave(later)
     second = first + 1 + torch.arange(len(first), device=cell.device) - (later.cumsum(0) - later).repeat_interleave(later)
     nearer = torch.sigmoid((z[first] - z[second]) / DEPTH_EDGE)
-    free = lambda part: (1 - part).clamp(min=1e-6).log()
+
+    def free(part: Tensor) -> Tensor:
+        return (1 - part).clamp(min=1e-6).log()
+
     hidden = torch.zeros_like(covers).index_add(0, first, free(covers[second] * (1 - nearer)))
     return hidden.index_add(0, second, free(covers[first] * nearer)).exp()
 

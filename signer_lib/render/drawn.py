@@ -24,6 +24,8 @@ from signer_lib.render.pen import Pen, arc, mirrored, smooth, unit
 from signer_lib.render.style import Style, blend
 
 OVERSAMPLE = 4
+Place = Callable[[np.ndarray], np.ndarray]              # an outline (n, 2) -> where it is
+Item = tuple[float, Callable[[Pen], None]]              # z, what paints
 
 _J = {name: i for i, name in enumerate(SIGNER70.names)}
 _REST = {"neck": (0, 0, 0), "r_shoulder": (-0.5, 0, 0), "l_shoulder": (0.5, 0, 0)}
@@ -35,24 +37,22 @@ _PALM_RADII = (0.066, 0.050, 0.037, 0.037, 0.036, 0.034)
 _SMILE = 0.012                           # the corners of a closed, neutral mouth are drawn this much higher, to look friendly
 _FOLD = np.cos(np.deg2rad(62))           # a sharper bend than this shows as a fold
 _FLUSH = np.cos(np.deg2rad(50))          # a finger bent less than this at the knuckle continues the palm
-# outlines seen from the front, right half only, mirrored below; relative to the middle of the head or of the shoulders
-_HEAD = ((0, -0.345), (0.09, -0.328), (0.178, -0.235), (0.228, -0.09), (0.245, 0.07), (0.226, 0.24), (0.135, 0.345), (0, 0.375))
-_HAIR_BACK = ((0, -0.22), (0.17, -0.275), (0.275, -0.225), (0.305, 0.03), (0.285, 0.27), (0.165, 0.425), (0, 0.46))
-_FRINGE = ((-0.275, 0.0, 0), (-0.237, 0.06, 0.08), (-0.215, 0.17, 0.16), (-0.14, 0.255, 0.20), (-0.02, 0.275, 0.22),
-           (0.10, 0.225, 0.20), (0.185, 0.155, 0.15), (0.232, 0.06, 0.08), (0.275, 0.0, 0))
-_TORSO = ((0, 0.10), (0.11, 0.12), (0.17, 0.205), (0.27, 0.165), (0.44, 0.115), (0.56, 0.02), (0.55, -0.22), (0.50, -0.55),
-          (0.475, -0.95), (0.50, -1.35), (0.55, -1.9), (0, -1.9))
+# outlines seen from the front, right half only, then mirrored; relative to the middle of the head or of the shoulders
+_HEAD = mirrored(((0, -0.345), (0.09, -0.328), (0.178, -0.235), (0.228, -0.09), (0.245, 0.07), (0.226, 0.24), (0.135, 0.345), (0, 0.375)))
+_HAIR_BACK = mirrored(((0, -0.22), (0.17, -0.275), (0.275, -0.225), (0.305, 0.03), (0.285, 0.27), (0.165, 0.425), (0, 0.46)))
+_FRINGE = smooth(((-0.275, 0.0, 0), (-0.237, 0.06, 0.08), (-0.215, 0.17, 0.16), (-0.14, 0.255, 0.20), (-0.02, 0.275, 0.22),
+           (0.10, 0.225, 0.20), (0.185, 0.155, 0.15), (0.232, 0.06, 0.08), (0.275, 0.0, 0)))
+_TORSO = mirrored(((0, 0.10), (0.11, 0.12), (0.17, 0.205), (0.27, 0.165), (0.44, 0.115), (0.56, 0.02), (0.55, -0.22), (0.50, -0.55),
+          (0.475, -0.95), (0.50, -1.35), (0.55, -1.9), (0, -1.9)))
 _YOKE = np.array(((0.185, 0.19), (0.27, 0.160), (0.44, 0.110), (0.553, 0.02), (0.548, -0.13), (0.46, -0.17), (0.34, -0.09),
                   (0.20, 0.08)))
-_NECKLINE = ((0, -0.06), (0.075, 0.03), (0.135, 0.225))
-_COLLAR = ((0, -0.06), (0.075, 0.03), (0.135, 0.245), (0.19, 0.215), (0.125, -0.02), (0, -0.12))
-_HEAD, _HAIR_BACK, _TORSO, _NECKLINE, _COLLAR = map(mirrored, (_HEAD, _HAIR_BACK, _TORSO, _NECKLINE, _COLLAR))
-_FRINGE = smooth(_FRINGE)
+_NECKLINE = mirrored(((0, -0.06), (0.075, 0.03), (0.135, 0.225)))
+_COLLAR = mirrored(((0, -0.06), (0.075, 0.03), (0.135, 0.245), (0.19, 0.215), (0.125, -0.02), (0, -0.12)))
 
 
 # --- clothes and arms --------------------------------------------------------------------------------------------------------
 
-def _trunk(xyz):
+def _trunk(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, Place]:
     """The frame of the shirt: shoulders where the rest pose has them if they are missing, since a signer is always clothed."""
     neck, right, left = (np.where(np.isfinite(xyz[_J[n]]), xyz[_J[n]], at)[:2] for n, at in _REST.items())
     across = left - right
@@ -60,7 +60,7 @@ def _trunk(xyz):
     return neck, up, lambda outline: (right + left) / 2 + outline[:, :1] * across + outline[:, 1:] * up
 
 
-def _torso(pen, xyz, style):
+def _torso(pen: Pen, xyz: np.ndarray, style: Style) -> None:
     neck, up, place = _trunk(xyz)
     shadow = blend(style.skin, style.edge, 0.16)
     if np.isfinite(xyz[_J["nose"]]).all():
@@ -74,7 +74,7 @@ def _torso(pen, xyz, style):
     pen.polygon(place(_COLLAR), style.collar)
 
 
-def _upper_arm(pen, xyz, right, elbow, style, colour):
+def _upper_arm(pen: Pen, xyz: np.ndarray, right: bool, elbow: np.ndarray, style: Style, colour: str) -> None:
     """The sleeve, then the yoke of the shirt once more, so that no line runs between them."""
     place, side = _trunk(xyz)[2], -1 if right else 1
     ends = (*place(np.array([(0.5 * side, -0.055)])), elbow[:2])
@@ -83,7 +83,7 @@ def _upper_arm(pen, xyz, right, elbow, style, colour):
     pen.polygon(place(_YOKE * (side, 1)), colour)
 
 
-def _forearm(pen, elbow, wrist, style, colour, skin):
+def _forearm(pen: Pen, elbow: np.ndarray, wrist: np.ndarray, style: Style, colour: str, skin: str) -> None:
     cuff, seam = elbow + 0.77 * (wrist - elbow), elbow + 0.71 * (wrist - elbow)
     pen.tube((elbow, wrist), (0.09, 0.064), style.edge, style.line, caps=(True, False))
     pen.tube((cuff, wrist), (0.07, 0.064), skin)
@@ -97,13 +97,14 @@ def _forearm(pen, elbow, wrist, style, colour, skin):
 
 # --- hands -------------------------------------------------------------------------------------------------------------------
 
-def _hand(hand, forearm, right, style, skin) -> Iterator[tuple[float, Callable]]:
+def _hand(hand: np.ndarray, forearm: np.ndarray, right: bool, style: Style, skin: str) -> Iterator[Item]:
     """(z, paint) items of one hand: the palm with the fingers that continue it, and every other piece of finger by itself."""
     if not np.isfinite(hand[list(_PALM)]).all():
         return
     lateral = hand[5] - hand[17]                                      # from the little finger's side to the thumb's
     palm = unit(np.cross(hand[5] - hand[0], hand[17] - hand[0])) * (1 if right else -1)
-    palm_z, flush = hand[list(_PALM), 2].mean(), []
+    palm_z = hand[list(_PALM), 2].mean()
+    flush: list[Item] = []
     for number, finger in enumerate(FINGERS):
         chain = hand[1 + 4 * number:5 + 4 * number].copy()
         if not np.isfinite(chain).all():
@@ -130,7 +131,7 @@ def _hand(hand, forearm, right, style, skin) -> Iterator[tuple[float, Callable]]
     yield palm_z, partial(_palm, points=hand[list(_PALM)], root=root, flush=flush, style=style, colour=skin)
 
 
-def _finger(pen, points, radii, joined, nail, style, colour):
+def _finger(pen: Pen, points: np.ndarray, radii: tuple[float, ...], joined: bool, nail: np.ndarray | None, style: Style, colour: str) -> None:
     pen.tube(points, radii, style.edge, style.line, caps=(not joined, True))
     pen.tube(points, radii, colour)
     if nail is not None:
@@ -138,7 +139,7 @@ def _finger(pen, points, radii, joined, nail, style, colour):
         pen.tube((a + 0.5 * (b - a), a + 0.95 * (b - a)), (0.55 * radii[-1], 0.6 * radii[-1]), blend(colour, "#ffffff", 0.55))
 
 
-def _palm(pen, points, root, flush, style, colour):
+def _palm(pen: Pen, points: np.ndarray, root: np.ndarray, flush: list[Item], style: Style, colour: str) -> None:
     """Outline, the fingers that continue the palm from back to front, then the palm over their roots and the wrist's end."""
     ring, radii = np.concatenate([points, points[:1]]), _PALM_RADII + _PALM_RADII[:1]
     pen.polygon(points, style.edge)
@@ -152,7 +153,7 @@ def _palm(pen, points, root, flush, style, colour):
 
 # --- head --------------------------------------------------------------------------------------------------------------------
 
-def _face_axes(xyz) -> np.ndarray:
+def _face_axes(xyz: np.ndarray) -> np.ndarray:
     """(3, 3) rows: the face's own left, up and forward, from lids and lip corners; straight ahead where these are missing."""
     eyes = [xyz[[_J[f"{s}_lid_upper"], _J[f"{s}_lid_lower"]]].mean(0) for s in "lr"]
     mouth = xyz[[_J["l_lip_corner"], _J["r_lip_corner"]]].mean(0)
@@ -163,21 +164,25 @@ def _face_axes(xyz) -> np.ndarray:
     return axes if np.isfinite(axes).all() else np.eye(3)
 
 
-def _head_place(xyz, axes):
+def _head_place(xyz: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, Place]:
     """The middle of the head (3,) and the function that places an outline (n, 2) around it, turned with the head's roll."""
     middle = xyz[_J["nose"]] + 0.065 * axes[1] - 0.20 * axes[2]
     roll = unit(axes[0][:2])
     return middle, lambda outline: middle[:2] + outline[:, :1] * roll + outline[:, 1:] * np.array((-roll[1], roll[0]))
 
 
-def _hair_back(pen, xyz, axes, style):
+def _hair_back(pen: Pen, xyz: np.ndarray, axes: np.ndarray, style: Style) -> None:
     pen.polygon(_head_place(xyz, axes)[1](_HAIR_BACK), style.hair)
 
 
-def _head(pen, xyz, axes, style):
+def _head(pen: Pen, xyz: np.ndarray, axes: np.ndarray, style: Style) -> None:
     middle, place = _head_place(xyz, axes)
     shade = blend(style.skin, style.edge, 0.35)
-    at = lambda *offset: middle + np.array(offset) @ axes             # a point of the face, in the face's own axes
+
+    def at(*offset: float) -> np.ndarray:
+        result: np.ndarray = middle + np.array(offset) @ axes             # a point of the face, in the face's own axes
+        return result
+
     for side in (-1, 1):
         ear = at(0.235 * side, -0.02, 0.02)
         pen.tube((ear, ear - 0.07 * axes[1]), (0.045, 0.035), style.edge, style.line)
@@ -192,21 +197,28 @@ def _head(pen, xyz, axes, style):
     nose = xyz[_J["nose"]]
     pen.line(arc(*(nose + np.array(p) @ axes for p in ((-0.034, -0.012, -0.03), (0, -0.046, 0), (0.034, -0.012, -0.03)))),
              1.6 * style.crease, shade)
-    for side in "rl":
-        brow = xyz[[_J[f"{side}_brow_{k}"] for k in range(5)]]
+    for hand in "rl":
+        brow = xyz[[_J[f"{hand}_brow_{k}"] for k in range(5)]]
         if np.isfinite(brow).all():
             pen.tube(brow, (0.012, 0.014, 0.013, 0.010, 0.006), style.hair)
-        _eye(pen, xyz[_J[f"{side}_lid_upper"]], xyz[_J[f"{side}_lid_lower"]], axes, style)
+        _eye(pen, xyz[_J[f"{hand}_lid_upper"]], xyz[_J[f"{hand}_lid_lower"]], axes, style)
     _mouth(pen, xyz, style)
 
 
-def _eye(pen, upper, lower, axes, style):
+def _eye(pen: Pen, upper: np.ndarray, lower: np.ndarray, axes: np.ndarray, style: Style) -> None:
     if not np.isfinite((upper, lower)).all():
         return
     middle = (upper + lower) / 2
     half = max((upper - lower) @ axes[1] / 2, 0.0) * 1.6
-    at = lambda x, y: middle + np.outer(x, axes[0]) + np.outer(y, axes[1])
-    lid = lambda x: half * (1 - (x / 0.056) ** 2)
+
+    def at(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+        result: np.ndarray = middle + np.outer(x, axes[0]) + np.outer(y, axes[1])
+        return result
+
+    def lid(x: np.ndarray) -> np.ndarray:
+        result: np.ndarray = half * (1 - (x / 0.056) ** 2)
+        return result
+
     x = np.linspace(-0.056, 0.056, 13)
     top = at(x, lid(x))
     if half > 0.004:
@@ -218,12 +230,16 @@ def _eye(pen, upper, lower, axes, style):
     pen.line(top, 1.8 * style.crease, style.edge)
 
 
-def _mouth(pen, xyz, style):
+def _mouth(pen: Pen, xyz: np.ndarray, style: Style) -> None:
     lips = xyz[_J["r_lip_corner"]:]
     if not np.isfinite(lips).all():
         return
     right, left, above, top, bottom, below = lips + np.outer((1, 1, 0, 0, 0, 0), (0, _SMILE, 0))
-    full = lambda outer, inner, least: inner + unit(outer - inner) * max(np.linalg.norm(outer - inner), least)
+
+    def full(outer: np.ndarray, inner: np.ndarray, least: float) -> np.ndarray:
+        result: np.ndarray = inner + unit(outer - inner) * max(np.linalg.norm(outer - inner), least)
+        return result
+
     above, below = full(above, top, 0.018), full(below, bottom, 0.024)
     pen.polygon(np.concatenate([arc(right, above, left), arc(left, below, right)]), style.lips)
     inner = [arc(0.94 * right + 0.06 * left, m, 0.06 * right + 0.94 * left) for m in (top, bottom)]
@@ -237,9 +253,12 @@ def _mouth(pen, xyz, style):
 
 # --- whole pictures ----------------------------------------------------------------------------------------------------------
 
-def _items(xyz, style) -> Iterator[tuple[float, Callable]]:
+def _items(xyz: np.ndarray, style: Style) -> Iterator[Item]:
     """(z, paint) of everything that can be seen; painted in the order of z."""
-    seen = lambda *names: np.isfinite(xyz[[_J[n] for n in names]]).all()
+
+    def seen(*names: str) -> bool:
+        return bool(np.isfinite(xyz[[_J[n] for n in names]]).all())
+
     if np.isfinite(xyz[SIGNER70.groups["body"]]).all(-1).any():
         yield -0.30, partial(_torso, xyz=xyz, style=style)
     if seen("nose"):

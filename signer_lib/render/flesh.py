@@ -22,7 +22,7 @@ FLESH = DATA / "signers" / "flesh.json"
 
 def flesh(body: str | None = None) -> Tensor:
     """(2, L) the radii of ``control.LIMBS`` at their ends, shoulder widths; of nobody in particular if the body is none of ``bodies``."""
-    return _all().get(body, GENERIC)
+    return _all().get(body or "", GENERIC)
 
 
 def bodies() -> list[str]:

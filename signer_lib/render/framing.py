@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from signer_lib.errors import SignerError
 
@@ -30,7 +31,7 @@ class Framing:
     centre: tuple[float, float] = (0.0, -0.05)
     width: float = 2.8
 
-    def to_pixels(self, points: np.ndarray, size: int) -> np.ndarray:
+    def to_pixels(self, points: ArrayLike, size: int) -> np.ndarray:
         """(..., 2 or 3) shoulder widths -> (..., 2) pixels."""
         return (np.asarray(points, float)[..., :2] - self.centre) * (size / self.width, -size / self.width) + size / 2
 

@@ -17,7 +17,8 @@ OKABE_ITO = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green":
 def blend(colour: str, other: str, part: float) -> str:
     """``colour`` with ``part`` (0 to 1) of ``other`` mixed in, as #rrggbb."""
     a, b = (np.array(ImageColor.getrgb(c), float) for c in (colour, other))
-    return "#%02x%02x%02x" % tuple(np.round(a + (b - a) * part).astype(int))
+    red, green, blue = np.round(a + (b - a) * part).astype(int)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -45,7 +46,8 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float, loss
 def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, lossless: bool) -> None:
     codec, pixels, options = ("libx264rgb", "rgb24", LOSSLESS) if lossless else ("libx264", "yuv420p", X264)
     with av.open(str(path), "w", format="mp4", options=MP4) as container:
-        stream = shape = None
+        stream: av.VideoStream | None = None
+        shape: tuple[int, ...] | None = None
         for number, frame in enumerate(frames):
             frame = np.asarray(frame)
             shape = shape or frame.shape
@@ -53,12 +55,13 @@ def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, lossless: bool
                 raise SignerError(f"frame {number} is {frame.shape} {frame.dtype}: all must be (H, W, 3) uint8 of one size")
             odd = [side % 2 for side in shape[:2]]
             if stream is None:
-                stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
+                stream = cast(av.VideoStream, container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options))
                 stream.height, stream.width = (side + extra for side, extra in zip(shape, odd))
                 stream.pix_fmt = pixels
             even = np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
             container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-        container.mux(stream.encode())
+        if stream is not None:
+            container.mux(stream.encode())
 
 
 def read_video(path: str | Path) -> list[np.ndarray]:
@@ -76,7 +79,7 @@ def video_frames(path: str | Path) -> Iterator[np.ndarray]:
 def frame_rate(path: str | Path) -> float:
     """Frames a second, as the file says. Raises ``SignerError`` as ``read_video``."""
     with _opened(path) as container:
-        return float(container.streams.video[0].average_rate)
+        return float(container.streams.video[0].average_rate or 0)
 
 
 @contextmanager

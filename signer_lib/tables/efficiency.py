@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from signer_lib.comparison.report import TITLES, study_systems
 from signer_lib.errors import SignerError
@@ -61,7 +63,10 @@ def video(results: Path) -> Table:
 def training(results: Path) -> Table:
     """Minutes that each trained system took, as its own training measured them."""
     groups, files = {}, []
-    minutes = lambda runs: over_seeds([run["settings"]["train_minutes"] for run in runs])
+
+    def minutes(runs: Sequence[Mapping[str, Any]]) -> Cell | None:
+        return over_seeds([run["settings"]["train_minutes"] for run in runs])
+
     asl = results / "slul" / "asl.json"
     if asl.is_file():
         result = read(results, "slul/asl.json", "python -m signer_lib.language.report --out results/slul/asl.json")

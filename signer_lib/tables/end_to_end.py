@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from signer_lib.comparison.attribution_report import remarks
 from signer_lib.metrics.table import DOWN, MEANINGLESS, UP
@@ -35,16 +36,16 @@ UNITS = ("BLEU 0..100, of the text read back from the poses, or, where the headi
          "hands and DTW-MJE in shoulder widths; hand SSIM: against frames of the true poses, after aligning time")
 
 
-def load(results: Path, name: str) -> dict:
+def load(results: Path, name: str) -> dict[str, Any]:
     return read(results, FILES[name], f"{COMMANDS[name]} --out results/{FILES[name]}")
 
 
-def measured(runs: Sequence[Mapping]) -> dict[str, Cell | None]:
+def measured(runs: Sequence[Mapping[str, Any]]) -> dict[str, Cell | None]:
     """Rows of a file that differ in their seed alone -> a cell a measure, over the seeds that have it: frames may be of fewer than poses."""
     return {measure: over_seeds([run[measure] for run in runs if run.get(measure) is not None]) for measure in MEASURES}
 
 
-def seeds_of(runs: Sequence[Mapping]) -> int:
+def seeds_of(runs: Sequence[Mapping[str, Any]]) -> int:
     return len({run["seed"] for run in runs})
 
 
@@ -118,7 +119,8 @@ def joint(results: Path) -> Table:
 
 def joint_difference(results: Path) -> Table:
     """What training together changes: with the renderer's loss less before, and less as many steps without it, seed by seed."""
-    result, groups = load(results, "joint"), {}
+    result = load(results, "joint")
+    groups: dict[str, list[Row]] = {}
     for size, against in dict.fromkeys((row["size"], row["against"]) for row in result["difference"]):
         own = {row["measure"]: row for row in result["difference"] if (row["size"], row["against"]) == (size, against)}
         cells = {measure: Cell(row["mean"], row["std"]) for measure, row in own.items() if row["mean"] is not None}

@@ -56,5 +56,8 @@ def document(title: str, parts: Mapping[str, Table | str]) -> str:
 def _line(line: Line, width: int) -> str:
     if not line.cells:
         return rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escaped(line.label)}}}}} \\"
-    bold = lambda text, mark: rf"\textbf{{{escaped(text)}}}" if mark else escaped(text)
+
+    def bold(text: str, mark: bool) -> str:
+        return rf"\textbf{{{escaped(text)}}}" if mark else escaped(text)
+
     return " & ".join([bold(line.label, line.ours), *(bold(cell, best) for cell, best in zip(line.cells, line.best))]) + r" \\"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics.table import DOWN, MEANINGLESS, TO_ONE, UP
@@ -91,15 +92,15 @@ class Line:
 
 def over_seeds(values: Sequence[float | None]) -> Cell | None:
     """The mean of a value for each seed, with the standard deviation (n - 1) of two or more; None where one is missing."""
-    values = list(values)
-    if not values or any(value is None for value in values):
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
         return None
-    return Cell(mean(values), stdev(values) if len(values) > 1 else None)
+    return Cell(mean(known), stdev(known) if len(known) > 1 else None)
 
 
 def best_of(rows: Sequence[Row], key: str, column: Column) -> set[int]:
     """The places of the systems whose number is written as the best one's is; none where more than half of them share it."""
-    found = {at: row.cells[key].mean for at, row in enumerate(rows) if row.kind == "system" and row.cells.get(key) is not None}
+    found = {at: cell.mean for at, row in enumerate(rows) if row.kind == "system" and (cell := row.cells.get(key)) is not None}
     if column.better == MEANINGLESS or len(found) < 2:
         return set()
     worth = {UP: lambda value: value, DOWN: lambda value: -value, TO_ONE: lambda value: -abs(value - 1)}[column.better]
@@ -128,7 +129,7 @@ def set_out(table: Table) -> tuple[list[str], list[Line]]:
     return heads, lines
 
 
-def read(results: Path, name: str, command: str) -> dict:
+def read(results: Path, name: str, command: str) -> dict[str, Any]:
     """A file under ``results``. Raises ``SignerError``, one line with the command that makes it, if it is missing or holds no result."""
     try:
         found = from_json((results / name).read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from signer_lib.parsing import from_yaml
 from signer_lib.tables.model import Cell, Row
@@ -12,7 +13,7 @@ FILE = Path(__file__).parent / "published.yaml"
 
 
 @cache
-def listed() -> tuple[dict, ...]:
+def listed() -> tuple[dict[str, Any], ...]:
     """Every entry of the file, as it stands there."""
     return tuple(from_yaml(FILE.read_bytes()))
 

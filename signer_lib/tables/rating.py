@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics.table import MEANINGLESS, UP
@@ -12,14 +13,14 @@ TITLE = "Rating"
 FILE = "rating/summary.json"
 
 
-def load(results: Path) -> dict:
+def load(results: Path) -> dict[str, Any]:
     if not (results / FILE).is_file():
         raise SignerError(f"not yet collected: no person has rated these videos, and {results.name}/{FILE} is missing; `stable-signer rating kit` "
                           "makes pages to rate with, `stable-signer rating summary` the file")
     return read(results, FILE, "stable-signer rating summary")
 
 
-def between(row: dict) -> tuple[float, float] | None:
+def between(row: dict[str, Any]) -> tuple[float, float] | None:
     """The 95 % interval; None where too few rated."""
     return (row["low"], row["high"]) if row.get("low") is not None and row.get("high") is not None else None
 
@@ -29,7 +30,7 @@ def scales(results: Path) -> Table:
     result = load(results)
     columns = {"mean": Column("mean rating [95 %]", UP, "{:.2f}"), "ratings": Column("ratings", MEANINGLESS, "{:.0f}"),
                "raters": Column("raters", MEANINGLESS, "{:.0f}")}
-    groups = {}
+    groups: dict[str, list[Row]] = {}
     for row in result["scales"]:
         cells = {"mean": Cell(row["mean"], interval=between(row)), "ratings": Cell(row["ratings"]), "raters": Cell(row["raters"])}
         groups.setdefault(row["scale"], []).append(Row(row["system"], row.get("kind", "system"), cells))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.figures.text import SYSTEMS
@@ -30,7 +31,7 @@ def asl(results: Path) -> Table:
                  sources(results, "slul/asl.json"))
 
 
-def study_runs(results: Path) -> dict[str, list[dict]]:
+def study_runs(results: Path) -> dict[str, list[dict[str, Any]]]:
     """What ``language.study`` left of PHOENIX: variant -> its runs, in the order of ``SYSTEMS``. Raises ``SignerError`` without any."""
     found = read_results(results / "slul" / "phoenix14t")
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from signer_lib.comparison.renderer_report import TITLES, read_result
 from signer_lib.metrics.table import DOWN, MEANINGLESS, TO_ONE, UP
@@ -27,7 +28,7 @@ NOTES = [
 ]
 
 
-def rows_of(result: dict, columns: dict[str, Column], names: tuple[str, ...] = tuple(TITLES)) -> list[Row]:
+def rows_of(result: dict[str, Any], columns: dict[str, Column], names: tuple[str, ...] = tuple(TITLES)) -> list[Row]:
     """The rows of one file, floors first."""
     return [Row(TITLES[name], row["kind"], {measure: Cell(row[measure]) for measure in columns if row.get(measure) is not None},
                 ours=name == OURS) for name, row in result["rows"].items() if name in names]

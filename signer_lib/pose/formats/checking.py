@@ -161,7 +161,7 @@ def _bones(poses: PoseSequence, where: str) -> Iterator[Finding]:
 
 
 def _hands(poses: PoseSequence, where: str) -> Iterator[Finding]:
-    seen = {hand: poses.confidence[:, SIGNER70.groups[hand]].any(1) for hand in ARMS}
+    seen: dict[str, np.ndarray] = {hand: np.logical_or.reduce(poses.confidence[:, SIGNER70.groups[hand]] > 0, axis=1) for hand in ARMS}
     if not any(shown.any() for shown in seen.values()):
         yield Finding(where, "no hand is ever seen", fatal=True)
         return
@@ -172,7 +172,11 @@ def _hands(poses: PoseSequence, where: str) -> Iterator[Finding]:
             told = "no hand is seen" if what == "no hand" else f"{what} is lost"
             yield Finding(where, f"{told} for {frames} frames ({frames / poses.fps:.1f} s)", start)
     at = {side: poses.xyz[:, [SIGNER70.index(name) for name in ARMS[side]], :2] for side in ARMS}
-    apart = lambda one, other: np.linalg.norm(at[one][:, 1] - at[other][:, 0], axis=-1)
+
+    def apart(one: str, other: str) -> np.ndarray:
+        away: np.ndarray = np.linalg.norm(at[one][:, 1] - at[other][:, 0], axis=-1)
+        return away
+
     for hand, other in (("left_hand", "right_hand"), ("right_hand", "left_hand")):
         swapped = apart(hand, hand) - apart(hand, other) > SWAPPED
         if swapped.any():

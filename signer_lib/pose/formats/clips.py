@@ -131,9 +131,7 @@ def _openpose(path: Path, fps: float | None, aspect: float | None, language: str
 
 
 def _lexicon(path: Path, fps: float | None, aspect: float | None, language: str | None) -> Iterator[NamedClip]:
-    for gloss, pair, poses in read_lexicon(path):
-        if language in (None, pair):
-            yield NamedClip(gloss, poses, gloss)
+    yield from (clip for pair, clip in read_lexicon(path) if language in (None, pair))
 
 
 def _safetensors(path: Path, fps: float | None, aspect: float | None, language: str | None) -> Iterator[NamedClip]:

@@ -45,8 +45,9 @@ class Report:
 
     def line(self) -> str:
         """The losses in one line."""
-        told = (what if count == self.clips else f"{what} ({count} of {self.clips} clips)" for what, count in self.lost.items())
-        return "lost: " + ("; ".join(told) or "nothing")
+        told = [what if count == self.clips else f"{what} ({count} of {self.clips} clips)" for what, count in self.lost.items()]
+        dropped = format_of(self.source).dropped
+        return "lost: " + ("; ".join([*([f"when read, {dropped}"] if dropped else []), *told]) or "nothing")
 
 
 def convert(source: str | Path, target: str | Path, to: str | None = None, fps: float | None = None, resample: float | None = None,
@@ -196,7 +197,7 @@ def _write_each(clips: Iterator[NamedClip], target: Path, suffix: str, write: Ca
         for clip in chain([first], [second] if second else [], clips):
             name = plain_name(clip.name, taken)
             write(clip, part / f"{name}{suffix}")
-            told.append((name, clip._replace(poses=None, raw=None)))                # type: ignore[arg-type]
+            told.append((name, clip._replace(poses=None, raw=None)))  # type: ignore[arg-type]  # what follows are its words
         write_words(told, part / WORDS)
 
 
@@ -224,8 +225,8 @@ def _write_safetensors(clips: Iterator[NamedClip], target: Path, language: str, 
     write_folder(clips, target.parent if named else target, target.stem if named else "train")
 
 
-_WRITERS: dict[str, Callable[[Iterator[NamedClip], Path, str, str | None], None]] = {
+_WRITERS: dict[str, Callable[[Iterator[NamedClip], Path, str, str | None], object]] = {
     "pose": _write_pose, "mediapipe": _write_mediapipe, "openpose": _write_openpose, "spoken-to-signed": _write_lexicon,
-    "safetensors": _write_safetensors, "skels": lambda clips, target, *_: write_skels(clips, target) and None,
-    "npz": lambda clips, target, *_: write_npz(clips, target) and None, "slrtp": lambda clips, target, *_: write_slrtp(clips, target) and None,
+    "safetensors": _write_safetensors, "skels": lambda clips, target, *_: write_skels(clips, target),
+    "npz": lambda clips, target, *_: write_npz(clips, target), "slrtp": lambda clips, target, *_: write_slrtp(clips, target),
 }

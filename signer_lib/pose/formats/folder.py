@@ -41,10 +41,11 @@ def read_folder(folder: str | Path, split: str) -> PoseFolder:
     """A split of a data folder. Raises ``SignerError`` naming the file that is absent, damaged, or of another length than the texts."""
     folder = Path(folder)
     texts, glosses = (_lines(folder / f"{split}.{ending}") for ending in ("text", "gloss"))
-    path, read = next(((path, read) for path, read in ((folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files),
-                                                       (folder / split, _files)) if path.exists()), (None, None))
-    if path is None:
+    ways = (folder / f"{split}.safetensors", _tensors), (folder / f"{split}.skels", _files), (folder / split, _files)
+    found = next(((path, read) for path, read in ways if path.exists()), None)
+    if found is None:
         raise SignerError(f"{folder} has no poses of its {split} split: add {split}.safetensors, {split}.skels or a folder {split}/ of pose files")
+    path, read = found
     names, poses, fps, skeleton = read(path)
     if not len(texts) == len(glosses) == len(poses):
         raise SignerError(f"{folder}: {split}.text has {len(texts)} lines, {split}.gloss {len(glosses)}, {path.name} {len(poses)} sequences; "

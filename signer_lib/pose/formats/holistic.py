@@ -43,7 +43,10 @@ JOINTS: dict[Point, int] = {(name, point): SIGNER70.groups[group].start + k for 
 HIPS = {"LEFT_HIP": (0.34, -1.5, 0.0), "RIGHT_HIP": (-0.34, -1.5, 0.0)}        # from the neck; signer70 has none, and spoken-to-signed wants them
 
 _SIDES = ("LEFT", "RIGHT")
-_both = lambda *parts: tuple(f"{side}_{part}" for part in parts for side in _SIDES)
+
+def _both(*parts: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{part}" for part in parts for side in _SIDES)
+
 BODY33 = ("NOSE", *(f"{side}_EYE{part}" for side in _SIDES for part in ("_INNER", "", "_OUTER")), *_both("EAR"), "MOUTH_LEFT", "MOUTH_RIGHT",
           *_both("SHOULDER", "ELBOW", "WRIST", "PINKY", "INDEX", "THUMB", "HIP", "KNEE", "ANKLE", "HEEL", "FOOT_INDEX"))
 BODY8 = _both("SHOULDER", "ELBOW", "WRIST", "HIP")

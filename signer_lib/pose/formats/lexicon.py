@@ -12,9 +12,8 @@ from pose_format import Pose
 
 from signer_lib.errors import SignerError
 from signer_lib.files import filling, inside
-from signer_lib.pose.formats.named import plain_name
-from signer_lib.pose.formats.pose_file import read_pose
-from signer_lib.pose.sequence import PoseSequence
+from signer_lib.pose.formats.named import NamedClip, plain_name
+from signer_lib.pose.formats.pose_file import as_signer70, load_pose
 
 INDEX = "index.csv"
 COLUMNS = ("path", "spoken_language", "signed_language", "start", "end", "words", "glosses")
@@ -22,8 +21,8 @@ WRITTEN = (*COLUMNS, "priority")
 LANGUAGE = "en-ase"                     # spoken and signed, of what we write unless another is named
 
 
-def read_lexicon(folder: str | Path) -> Iterator[tuple[str, str, PoseSequence]]:
-    """(gloss, language, sequence) of every row, one at a time; languages are pairs such as ``en-ase``.
+def read_lexicon(folder: str | Path) -> Iterator[tuple[str, NamedClip]]:
+    """(language, clip) of every row, one at a time, named by its gloss; languages are pairs such as ``en-ase``.
 
     A row without glosses goes by its words, in upper case. A row is cut to its ``start`` and ``end`` in milliseconds; end 0 is
     the whole file. Raises ``SignerError`` naming the index and the line, or the file that is damaged.
@@ -43,7 +42,7 @@ def read_lexicon(folder: str | Path) -> Iterator[tuple[str, str, PoseSequence]]:
         raise SignerError(f"{index} is not a CSV file ({error}); make it again") from error
 
 
-def _entry(row: dict[str, str], folder: Path, where: str) -> tuple[str, str, PoseSequence]:
+def _entry(row: dict[str, str], folder: Path, where: str) -> tuple[str, NamedClip]:
     gloss = (row["glosses"] or (row["words"] or "").upper()).strip()
     if not gloss or not row["path"]:
         raise SignerError(f"{where} lacks a gloss or a path; complete the row")
@@ -54,12 +53,14 @@ def _entry(row: dict[str, str], folder: Path, where: str) -> tuple[str, str, Pos
     path = inside(folder, row["path"])
     if not path.is_file():
         raise SignerError(f"{where}: there is no file {row['path']} in {folder}; download the lexicon again")
-    poses = read_pose(path)
+    raw = load_pose(path)
+    poses = as_signer70(raw, path)
     first, last = math.floor(start / 1000 * poses.fps), math.ceil(end / 1000 * poses.fps) if end > 0 else len(poses)
     if not 0 <= first < min(last, len(poses)):
         raise SignerError(f"{where}: {start} to {end} ms is not inside {row['path']}, which lasts {poses.duration:.2f} s; correct the row")
     cut = replace(poses, xyz=poses.xyz[first:last], confidence=poses.confidence[first:last])
-    return gloss, f"{row['spoken_language']}-{row['signed_language']}", cut
+    own = Pose(raw.header, type(raw.body)(raw.body.fps, raw.body.data[first:last], raw.body.confidence[first:last]))
+    return f"{row['spoken_language']}-{row['signed_language']}", NamedClip(gloss, cut, gloss, raw=own)
 
 
 def write_lexicon(entries: Iterable[tuple[str, str, Pose]], folder: str | Path, language: str = LANGUAGE) -> int:

@@ -109,9 +109,9 @@ def read_mediapipe_json(path: str | Path, fps: float | None = None, aspect: floa
     """
     spec = read_json(path)
     frames = spec.get("frames") if isinstance(spec, dict) else None
-    if not isinstance(frames, list) or not frames:
+    if not isinstance(spec, dict) or not isinstance(frames, list) or not frames:
         raise SignerError(f"{path} has no list 'frames' of landmarks; export it as {{\"fps\": 25, \"frames\": [{{\"pose\": ...}}, ...]}}")
-    parts = {part: [] for part in SIZES}
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in SIZES}
     for number, frame in enumerate(frames):
         for part, found in parts.items():
             found.append(_landmarks(frame, part, f"{path}, frame {number}"))
@@ -167,6 +167,7 @@ def write_mediapipe_json(clip: NamedClip, path: str | Path) -> Path:
     for at, visible in zip(xyz, seen):
         frame: dict[str, list[list[float | None]] | None] = {}
         for part, (start, size) in PLACES.items():
+            rows: list[list[float | None]]
             rows = [[*(float(f"{value:.9g}") for value in point), float(str(sure))] if sure > 0 else [None, None, None, 0.0]
                     for point, sure in zip(at[start:start + size], visible[start:start + size])]
             frame[part] = rows if visible[start:start + size].any() else None

@@ -78,7 +78,8 @@ def frames_of(spec: object, path: Path) -> list[tuple[str, object]]:
 
 def _clip(clip: str, frames: Iterable[tuple[str, object]], fps: float, source: str) -> NamedClip:
     """Named frames as JSON holds them -> the clip, with all points of the person in ``raw`` where the body has 25."""
-    chosen, raw = [], []
+    chosen: list[np.ndarray] = []
+    raw: list[Mapping[str, object]] = []
     for name, spec in frames:
         people = spec.get("people") if isinstance(spec, dict) else None
         if not isinstance(people, list):
@@ -96,7 +97,7 @@ def _clip(clip: str, frames: Iterable[tuple[str, object]], fps: float, source: s
 
 def _raw(people: list[Mapping[str, object]], fps: float) -> Pose | None:
     """Every frame's person (checked by ``joints_of``) with all points, under pose-format's OpenPose header; None with a body of 18 points."""
-    if any(len(person.get(PARTS["body"][0], ())) == 3 * 18 for person in people):
+    if any(isinstance(body := person.get(PARTS["body"][0]), list) and len(body) == 3 * 18 for person in people):
         return None
     header = PoseHeader(0.2, PoseHeaderDimensions(1280, 720, 0), OpenPose_Components)
     rows = [np.concatenate([np.array(person.get(component.name) or np.zeros(3 * len(component.points)), float).reshape(-1, 3)

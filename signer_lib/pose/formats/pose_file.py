@@ -110,7 +110,9 @@ def _of_holistic(header: PoseHeader, data: np.ndarray, seen: np.ndarray, fps: fl
     if mediapipe:                                              # z is a fraction of the image width
         data = data * (1, 1, header.dimensions.width)
     data[seen == 0] = np.nan
-    place = lambda name, point: data[:, columns[name, point]] if (name, point) in columns else np.full((len(data), 3), np.nan)
+
+    def place(name: str, point: str) -> np.ndarray:
+        return data[:, columns[name, point]] if (name, point) in columns else np.full((len(data), 3), np.nan)
 
     xyz = blank(len(data))
     confidence = np.zeros(xyz.shape[:2], np.float32)

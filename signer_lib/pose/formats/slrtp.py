@@ -35,15 +35,18 @@ def read_slrtp(path: str | Path, fps: float | None = None) -> Iterator[NamedClip
     for name, entry in _load(Path(path)).items():
         where = f"{path}, clip {name}"
         points = _array(entry.get("poses_3d") if isinstance(entry, Mapping) else entry, where)
-        said = [str(entry[key]) if isinstance(entry, Mapping) and entry.get(key) else None for key in ("gloss", "text", "speaker")]
+        gloss, text, speaker = (str(entry[key]) if isinstance(entry, Mapping) and entry.get(key) else None for key in ("gloss", "text", "speaker"))
         seen = np.isfinite(points).all(-1) & (points != 0).any(-1)
         raw = posed(np.where(seen[..., None], points, 0)[:, SLRTP_OF_REDUCED], seen[:, SLRTP_OF_REDUCED], fps or FPS, header_of(REDUCED, (1, 1, 1)))
-        yield NamedClip(str(name), _signer70(points, seen, fps or FPS, where), *said, raw)
+        yield NamedClip(str(name), _signer70(points, seen, fps or FPS, where), gloss, text, speaker, raw)
 
 
 def _signer70(points: np.ndarray, seen: np.ndarray, fps: float, where: str) -> PoseSequence:
     data = np.where(seen[..., None], points.astype(float), np.nan)
-    at = lambda name: np.nanmedian(data[:, _PLACE[POSE, name]], 0) if seen[:, _PLACE[POSE, name]].any() else np.full(3, np.nan)
+
+    def at(name: str) -> np.ndarray:
+        return np.nanmedian(data[:, _PLACE[POSE, name]], 0) if seen[:, _PLACE[POSE, name]].any() else np.full(3, np.nan)
+
     turn = np.ones(3)
     turn[0] = -1 if at("LEFT_SHOULDER")[0] < at("RIGHT_SHOULDER")[0] else 1
     turn[1] = -1 if (at("LEFT_HIP") + at("RIGHT_HIP"))[1] < (at("LEFT_SHOULDER") + at("RIGHT_SHOULDER"))[1] else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from signer_lib.errors import SignerError
 
@@ -55,7 +55,9 @@ def _read(path: Path) -> dict[str, Said]:
                           f"it has {', '.join(header)[:100]}")
     found: dict[str, Said] = {}
     for number, row in enumerate(rows, 2):
-        cell = lambda what: row[columns[what]].strip() if columns.get(what, len(row)) < len(row) else ""
+        def cell(what: str) -> str:
+            return row[columns[what]].strip() if columns.get(what, len(row)) < len(row) else ""
+
         if not cell("name"):
             raise SignerError(f"{path}, line {number} names no clip; complete the row")
         key, said = _key(cell("name")), Said(cell("gloss") or None, cell("text") or None, cell("signer") or None)
@@ -80,7 +82,7 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise SignerError(f"{path} is not UTF-8 text; save it as UTF-8") from None
     first = text.split("\n", 1)[0]
     mark = max("|\t;,", key=first.count)
-    quoting = csv.QUOTE_NONE if mark in "|\t" else csv.QUOTE_MINIMAL            # PHOENIX's and How2Sign's tables quote nothing
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if mark in "|\t" else csv.QUOTE_MINIMAL            # PHOENIX's and How2Sign's tables quote nothing
     try:
         rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark, quoting=quoting) if row]
     except csv.Error as error:

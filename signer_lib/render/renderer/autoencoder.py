@@ -21,7 +21,7 @@ AT_ONCE = 16            # frames that are encoded or decoded together
 NARROW = -5.0           # the latents' log variance at first: 0.08 wide, so that pictures come through before anything is learned
 
 
-class SignerAutoencoder(ModelMixin, ConfigMixin):
+class SignerAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
     """Pixels are folded ``patch`` x ``patch`` into channels, then halved once for each further entry of ``block_out_channels``.
 
     latents_mean, latents_std  (C,) of the training frames: the diffusion sees latents of mean 0 and deviation 1.
@@ -29,7 +29,7 @@ class SignerAutoencoder(ModelMixin, ConfigMixin):
 
     _supports_gradient_checkpointing = True
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers has no types
     def __init__(self, patch: int = 4, latent_channels: int = 16, block_out_channels: tuple[int, ...] = (64, 128), layers_per_block: int = 1,
                  norm_num_groups: int = 16, latents_mean: list[float] | None = None, latents_std: list[float] | None = None):
         super().__init__()
@@ -67,8 +67,10 @@ class SignerAutoencoder(ModelMixin, ConfigMixin):
         C = self.config.latent_channels
         ways, deviation = ways[:, -C:].flip(1), values[-C:].flip(0).clamp(min=1e-8).sqrt()
         ways = ways * ways.sum(0).sign().where(ways.sum(0) != 0, torch.ones(C))                 # eigh's signs are its own choice
-        self.linear_in.weight.copy_((ways / deviation).T[..., None, None]), self.linear_in.bias.copy_(-mean @ (ways / deviation))
-        self.linear_out.weight.copy_((ways * deviation)[..., None, None]), self.linear_out.bias.copy_(mean)
+        for layer, weight, bias in ((self.linear_in, (ways / deviation).T, -mean @ (ways / deviation)), (self.linear_out, ways * deviation, mean)):
+            layer.weight.copy_(weight[..., None, None])
+            assert layer.bias is not None
+            layer.bias.copy_(bias)
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """One step of training: the pictures as they come back from latents with ``noise`` (B, C, h, w), and their KL divergence, a mean."""
@@ -76,38 +78,41 @@ class SignerAutoencoder(ModelMixin, ConfigMixin):
         return self.decode(latents.mean + latents.std * noise).sample, latents.kl().mean() / latents.mean[0].numel()
 
 
-def factor(vae: nn.Module) -> int:
+def factor(vae: ModelMixin) -> int:
     """So many pixels a side become one latent."""
-    return getattr(vae.config, "patch", 1) * 2 ** (len(vae.config.block_out_channels) - 1)
+    patch: int = getattr(vae.config, "patch", 1)
+    return patch << len(vae.config.block_out_channels) - 1
 
 
-def channel_weights(vae: nn.Module) -> Tensor:
+def channel_weights(vae: ModelMixin) -> Tensor:
     """(C, 1, 1, 1) how much an error in each latent counts: as it moves the picture, mean 1; 1 for autoencoders without a linear path.
 
     Latents all have deviation 1, but the first principal component moves the pictures many times as much as the last.
     """
     if not hasattr(vae, "linear_out"):
         return torch.ones(1, 1, 1, 1)
-    moved = vae.linear_out.weight.detach().square().sum((0, 2, 3)).sqrt()
+    moved: Tensor = vae.linear_out.weight.detach().square().sum((0, 2, 3)).sqrt()
     return (moved / moved.mean())[:, None, None, None]
 
 
-def _scale(vae: nn.Module, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
+def _scale(vae: ModelMixin, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
     """Mean and deviation of the latents: this module's by channel, Stable Diffusion's as one number."""
     if (mean := getattr(vae.config, "latents_mean", None)) is not None:
-        column = lambda values: torch.tensor(values, device=like.device, dtype=like.dtype)[:, None, None]
+        def column(values: list[float]) -> Tensor:
+            return torch.tensor(values, device=like.device, dtype=like.dtype)[:, None, None]
+
         return column(mean), column(vae.config.latents_std)
     return getattr(vae.config, "shift_factor", None) or 0.0, 1 / (getattr(vae.config, "scaling_factor", None) or 1.0)
 
 
-def to_latents(vae: nn.Module, pixels: Tensor) -> Tensor:
+def to_latents(vae: ModelMixin, pixels: Tensor) -> Tensor:
     """(N, 3, H, W) in -1..1 -> the latents' means (N, C, h, w), of deviation 1. Any autoencoder of diffusers with a ``latent_dist``."""
     z = torch.cat([vae.encode(part).latent_dist.mode() for part in pixels.split(AT_ONCE)])
     mean, std = _scale(vae, z)
     return (z - mean) / std
 
 
-def to_pixels(vae: nn.Module, latents: Tensor) -> Tensor:
+def to_pixels(vae: ModelMixin, latents: Tensor) -> Tensor:
     """The reverse: (N, C, h, w) -> (N, 3, H, W), about -1..1."""
     mean, std = _scale(vae, latents)
     return torch.cat([vae.decode(part).sample for part in (latents * std + mean).split(AT_ONCE)])

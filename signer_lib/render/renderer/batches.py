@@ -35,6 +35,12 @@ class Batch(NamedTuple):
     corner: Tensor
     size: int
 
+    @property
+    def told(self) -> Meaning:
+        """The meaning, where there is one."""
+        assert self.meaning is not None
+        return self.meaning
+
     def part(self, k: int, of: int) -> Batch:
         """Every ``of``-th window from the k-th on."""
         meaning = self.meaning and Meaning(*(value[k::of] for value in self.meaning))
@@ -66,7 +72,8 @@ class Batches:
     def __init__(self, packed: Packed, frames: int, batch_size: int, seed: int, conditioner: Conditioner | None = None, crop: int = 0, grid: int = 1):
         self.packed, self.frames, self.batch_size, self.seed, self.conditioner = packed, frames, batch_size, seed, conditioner
         self.crop, self.grid = crop or packed.size, grid
-        self.epoch, self.order = -1, []
+        self.epoch = -1
+        self.order: list[tuple[int, int]] = []
         self.count = max(1, len(self._windows(None)) // batch_size)
         if conditioner is not None:
             self.numbers = {kind: [conditioner.number(kind, clip[kind]) for clip in packed.clips] for kind in ("style", "signer")}
@@ -125,7 +132,8 @@ def corner_of(xyz: np.ndarray, size: int, crop: int, grid: int, rng: random.Rand
     last = size - crop
     joint = xyz[rng.randrange(len(xyz)), rng.choice(HANDS)]
     if rng.random() < AT_HANDS and np.isfinite(joint).all():
-        corner = Framing().to_pixels(joint, size) - [rng.uniform(0, crop), rng.uniform(0, crop)]
+        corner = (Framing().to_pixels(joint, size) - [rng.uniform(0, crop), rng.uniform(0, crop)]).tolist()
     else:
-        corner = rng.uniform(0, last), rng.uniform(0, last)
-    return tuple(int(np.clip(round(value / grid) * grid, 0, last)) for value in corner)
+        corner = [rng.uniform(0, last), rng.uniform(0, last)]
+    x, y = (int(np.clip(round(value / grid) * grid, 0, last)) for value in corner)
+    return x, y

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, LCMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from signer_lib.errors import SignerError
@@ -17,7 +20,7 @@ from signer_lib.render.renderer.refiner import Refiner
 from signer_lib.render.renderer.settings import RendererConfig
 
 
-def new_autoencoder(config: RendererConfig) -> nn.Module:
+def new_autoencoder(config: RendererConfig) -> ModelMixin:
     """Untrained, or Stable Diffusion's. Raises ``SignerError`` for settings that do not fit together."""
     if config.pretrained:
         return _loaded(AutoencoderKL, config.pretrained, "vae")
@@ -29,7 +32,7 @@ def new_autoencoder(config: RendererConfig) -> nn.Module:
     return vae
 
 
-def new_renderer(config: RendererConfig, vae: nn.Module, styles: list[str], signers: list[str], d_state: int) -> RendererPipeline:
+def new_renderer(config: RendererConfig, vae: ModelMixin, styles: list[str], signers: list[str], d_state: int) -> RendererPipeline:
     """A renderer for these styles and signers, around a trained autoencoder; its scheduler is DDIM."""
     unet, controlnet = _pretrained(config) if config.pretrained else _small(config, vae)
     token, vector = unet.config.cross_attention_dim, unet.config.time_cond_proj_dim or 0
@@ -43,7 +46,7 @@ def new_renderer(config: RendererConfig, vae: nn.Module, styles: list[str], sign
 
 def new_refiner(config: RendererConfig, styles: int, signers: int) -> Refiner:
     """One that changes nothing yet. Raises ``SignerError`` for settings that do not fit together."""
-    refiner = _built(Refiner, {"planes": len(CHANNELS) + PLANES, "widths": config.refiner, "size": config.size, "styles": styles,
+    refiner: Refiner = _built(Refiner, {"planes": len(CHANNELS) + PLANES, "widths": config.refiner, "size": config.size, "styles": styles,
                                "signers": signers})
     for key in ("size", "crop"):
         if getattr(config, key) % refiner.factor:
@@ -63,14 +66,17 @@ def few_steps(config: RendererConfig, scheduler: DDIMScheduler) -> LCMScheduler:
     return LCMScheduler.from_config(scheduler.config, original_inference_steps=1000 // config.skip)
 
 
-def _schedule(config: RendererConfig) -> dict:
+def _schedule(config: RendererConfig) -> dict[str, Any]:
     return {"num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": False,
             "prediction_type": config.prediction, "rescale_betas_zero_snr": config.prediction != "epsilon", "set_alpha_to_one": True}
 
 
-def _small(config: RendererConfig, vae: nn.Module) -> tuple[SignerUNet, PoseControlNet]:
+def _small(config: RendererConfig, vae: ModelMixin) -> tuple[SignerUNet, PoseControlNet]:
     latents = vae.config.latent_channels
-    kinds = lambda direction, end: tuple(f"{'CrossAttn' if attends else ''}{direction}Block{end}" for attends in config.attention)
+
+    def kinds(direction: str, end: str) -> tuple[str, ...]:
+        return tuple(f"{'CrossAttn' if attends else ''}{direction}Block{end}" for attends in config.attention)
+
     same = {"in_channels": latents, "block_out_channels": tuple(config.channels), "layers_per_block": config.layers,
             "norm_num_groups": config.groups, "cross_attention_dim": config.d_token, "num_attention_heads": config.heads}
     unet = _built(SignerUNet, same | {
@@ -99,7 +105,7 @@ def _pretrained(config: RendererConfig) -> tuple[UNetMotionModel, ControlNetMode
     return UNetMotionModel.from_unet2d(flat, adapter), controlnet
 
 
-def _loaded(kind: type, name: str, subfolder: str | None = None):
+def _loaded(kind: Any, name: str, subfolder: str | None = None) -> Any:
     try:
         weights = {"dtype": torch.float32, "use_safetensors": True} if issubclass(kind, nn.Module) else {}
         return kind.from_pretrained(name, subfolder=subfolder, **weights)
@@ -108,7 +114,7 @@ def _loaded(kind: type, name: str, subfolder: str | None = None):
         raise SignerError(f"no {kind.__name__} could be loaded from '{name}' ({reason}): name a folder, or weights of the hub") from None
 
 
-def _built(kind: type, settings: dict):
+def _built(kind: type, settings: dict[str, Any]) -> Any:
     try:
         return kind(**settings)
     except (TypeError, ValueError) as error:

@@ -63,7 +63,10 @@ def _write(clips: list[Clip], folder: Path, split: str) -> None:
     (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     places = np.concatenate([np.diff(np.rint(clip.xyz * GRAIN), axis=0, prepend=0) for clip in clips]).astype(np.int16)
     d_state = known[0].context.shape[-1] if known else 0
-    joined = lambda parts, empty: np.concatenate(parts) if parts else np.zeros(empty)
+
+    def joined(parts: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+        return np.concatenate(parts) if parts else np.zeros(empty)
+
     spans = [np.tile([0, len(clip.frames)], (len(clip.signed.states), 1)) if clip.signed.spans is None else clip.signed.spans.numpy()
              for clip in clips if clip.signed is not None]                  # without spans each gloss may be anywhere
     np.savez_compressed(folder / f"{split}.npz", xyz=places,

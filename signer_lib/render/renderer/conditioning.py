@@ -34,13 +34,13 @@ class Meaning(NamedTuple):
         return self._replace(there=self.there & ~dropped[:, None], known=self.known & ~dropped)
 
 
-class Conditioner(ModelMixin, ConfigMixin):
+class Conditioner(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
     """A token for each state, the sentence, the style and the signer; what is missing has a learned token of its own.
 
     most  S, the states that a window has room for.
     """
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers has no types
     def __init__(self, d_state: int, d_token: int, d_vector: int, styles: list[str], signers: list[str], most: int = 12):
         super().__init__()
         self.state = nn.Sequential(nn.LayerNorm(d_state), nn.Linear(d_state, d_token))
@@ -92,7 +92,7 @@ class Signed(NamedTuple):
 
     def sentence(self, start: int, stop: int) -> Tensor:
         """(d,) the context of these frames: a window was never trained with two, so the gloss that takes most of them, or is nearest, decides."""
-        if self.context.dim() == 1:
+        if self.context.dim() == 1 or self.spans is None:
             return self.context
         return self.context[(self.spans[:, 1].clamp(max=stop) - self.spans[:, 0].clamp(min=start)).argmax()]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import nn
+from diffusers.models.modeling_utils import ModelMixin
 
 from signer_lib.checkpoint import damaged, load_json
 from signer_lib.errors import SignerError
@@ -32,18 +32,20 @@ def train(data: Path | str, out: Path | str, size: str = "nano", seed: int = 1, 
     config, out = renderer_config(size, changes), Path(out)
     if (out / "training.json").is_file():
         raise SignerError(f"{out} holds a finished training: choose another --out, or delete it")
-    return train_on(config, *(packed_split(data, split, config.size) for split in ("train", "dev")), out, seed, minutes)
+    shown, dev = (packed_split(data, split, config.size) for split in ("train", "dev"))
+    return train_on(config, shown, dev, out, seed, minutes)
 
 
 def train_on(config: RendererConfig, train: Packed, dev: Packed, out: Path, seed: int, minutes: float | None = None) -> Stage:
     """The same with clips that are packed already, from wherever they came."""
-    for kind in ("style", "signer"):
-        if foreign := [name for name in dev.names(kind) if name not in train.names(kind)]:
-            raise SignerError(f"the {kind} '{foreign[0]}' is in the dev split, but not in train: a renderer knows only what it has seen")
+    for what in ("style", "signer"):
+        if foreign := [name for name in dev.names(what) if name not in train.names(what)]:
+            raise SignerError(f"the {what} '{foreign[0]}' is in the dev split, but not in train: a renderer knows only what it has seen")
     vae = _autoencoder(config, train, dev, out / "autoencoder", seed, minutes)
     torch.manual_seed(seed)
     renderer = new_renderer(config, vae, train.names("style"), train.names("signer"), train.d_state or config.d_state)
-    *earlier, last = [kind for kind in (StillsStage, DiffusionStage, DistillationStage, RefinerStage) if getattr(config, f"{kind.name}_steps")]
+    stages: list[type[DiffusionStage]] = [StillsStage, DiffusionStage, DistillationStage, RefinerStage]
+    *earlier, last = [kind for kind in stages if getattr(config, f"{kind.name}_steps")]
     for kind in earlier:
         folder = out / kind.name
         if not _finished(folder, kind.name, config, train, seed):
@@ -56,7 +58,7 @@ def train_on(config: RendererConfig, train: Packed, dev: Packed, out: Path, seed
     return stage
 
 
-def _autoencoder(config: RendererConfig, train: Packed, dev: Packed, folder: Path, seed: int, minutes: float | None) -> nn.Module:
+def _autoencoder(config: RendererConfig, train: Packed, dev: Packed, folder: Path, seed: int, minutes: float | None) -> ModelMixin:
     """Always as it is on disk, in 16 bit, so that whoever goes on later goes on from the same."""
     if config.pretrained:
         return new_autoencoder(config)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -53,11 +54,11 @@ class Clip:
     signed: Signed | None = None
     body: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.body = self.body or self.signer
 
 
-def read_rows(folder: Path) -> list[dict]:
+def read_rows(folder: Path) -> list[dict[str, Any]]:
     """The lines of a split's ``metadata.jsonl``. Raises ``SignerError`` naming file and line."""
     path = Path(folder) / METADATA
     if not path.is_file():
@@ -120,9 +121,12 @@ def framed(frames: list[np.ndarray] | np.ndarray, framing: Framing, size: int) -
     box = tuple(round(value, 6) for value in (x - half * unit, y - half * unit, x + half * unit, y + half * unit))
     if box == (0, 0, width, height):
         way = Image.Resampling.BOX if width > size else Image.Resampling.BICUBIC
-        resize = lambda picture: picture if width == size else picture.resize((size, size), way)
+
+        def resize(picture: Image.Image) -> Image.Image:
+            return picture if width == size else picture.resize((size, size), way)
     else:
-        resize = lambda picture: picture.transform((size, size), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
+        def resize(picture: Image.Image) -> Image.Image:
+            return picture.transform((size, size), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
     return np.stack([np.asarray(resize(Image.fromarray(frame))) for frame in frames])
 
 

@@ -30,7 +30,10 @@ def weighted(error: Tensor, weights: Tensor) -> Tensor:
 
 def structure(a: Tensor, b: Tensor) -> Tensor:
     """SSIM of pictures (N, C, H, W) in -1..1 at each place, by a box of ``SSIM_SIDE`` pixels: (N, C, H, W)."""
-    mean = lambda x: F.avg_pool2d(F.pad(x, (SSIM_SIDE // 2,) * 4, mode="reflect"), SSIM_SIDE, 1)
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(F.pad(x, (SSIM_SIDE // 2,) * 4, mode="reflect"), SSIM_SIDE, 1)
+
     ma, mb = mean(a), mean(b)
     va, vb, cov = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
     return (2 * ma * mb + C1) * (2 * cov + C2) / ((ma * ma + mb * mb + C1) * (va + vb + C2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import ControlNetModel, UNetMotionModel
@@ -25,24 +25,26 @@ class Guidance(NamedTuple):
     middle: Tensor
 
 
-def settings_of(parent: type) -> Callable:
+def settings_of(parent: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """For an ``__init__(self, own=..., **settings)``: diffusers saves what its signature names, so it names the parent's settings too."""
-    def give(init: Callable) -> Callable:
+    def give(init: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(init).parameters.values())[:-1]
-        inherited = list(inspect.signature(parent.__init__).parameters.values())[1:]
-        init.__signature__ = inspect.Signature([own[0], *inherited, *own[1:]])
-        return register_to_config(init)
+        inherited = list(inspect.signature(vars(parent)["__init__"]).parameters.values())[1:]
+        told: Any = init
+        told.__signature__ = inspect.Signature([own[0], *inherited, *own[1:]])
+        registered: Callable[..., None] = register_to_config(init)
+        return registered
     return give
 
 
 class Still(nn.Module):
     """Stands where a motion module was, whatever it was told: every frame stays as it is."""
 
-    def forward(self, hidden_states: Tensor, *_, **__) -> Tensor:
+    def forward(self, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
         return hidden_states
 
 
-class SignerUNet(UNetMotionModel):
+class SignerUNet(UNetMotionModel):  # type: ignore[misc]  # diffusers has no types
     """A ``UNetMotionModel`` whose motion modules begin at level ``motion_from`` (0: at all).
 
     At the finest level they cost as much as the convolutions, and a frame's fine detail follows from its own control image.
@@ -50,7 +52,7 @@ class SignerUNet(UNetMotionModel):
     """
 
     @settings_of(UNetMotionModel)
-    def __init__(self, motion_from: int = 0, **settings):
+    def __init__(self, motion_from: int = 0, **settings: Any) -> None:
         super().__init__(**settings)
         for block in (*self.down_blocks[:motion_from], *self.up_blocks[len(self.up_blocks) - motion_from:]):
             block.motion_modules = nn.ModuleList(Still() for _ in block.motion_modules)
@@ -70,14 +72,14 @@ class ControlReader(nn.Sequential):
                          nn.SiLU(), nn.PixelUnshuffle(factor // first), last)
 
 
-class PoseControlNet(ControlNetModel):
+class PoseControlNet(ControlNetModel):  # type: ignore[misc]  # diffusers has no types
     """A ``ControlNetModel`` that reads the control images' channels with ``ControlReader`` (``factor``: pixels a latent, ``reader_width``).
 
     sees_noise  False: it reads no noisy latents and no time, so that one run of it serves every step of a window.
     """
 
     @settings_of(ControlNetModel)
-    def __init__(self, factor: int = 8, reader_width: int = 64, sees_noise: bool = False, **settings):
+    def __init__(self, factor: int = 8, reader_width: int = 64, sees_noise: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
         config = self.config
         self.controlnet_cond_embedding = ControlReader(config.conditioning_channels, config.block_out_channels[0], factor, reader_width)
@@ -99,6 +101,7 @@ class Denoiser(nn.Module):
         images = control.flatten(0, 1).to(self.controlnet.dtype)
         images = coloured(images) if self.controlnet.config.conditioning_channels == 3 else images
         if self.sees_noise:
+            assert noisy is not None and t is not None
             latents, times = noisy.transpose(1, 2).flatten(0, 1), t.repeat_interleave(T)
         else:
             config = self.controlnet.config
@@ -109,8 +112,9 @@ class Denoiser(nn.Module):
 
     def denoise(self, noisy: Tensor, t: Tensor, guidance: Guidance) -> Tensor:
         """(B, C, T, h, w) at times t (B,) -> what the scheduler's ``prediction_type`` names, of the same shape."""
-        return self.unet(noisy, t, guidance.tokens, timestep_cond=guidance.vector, down_block_additional_residuals=guidance.down,
+        result: Tensor = self.unet(noisy, t, guidance.tokens, timestep_cond=guidance.vector, down_block_additional_residuals=guidance.down,
                          mid_block_additional_residual=guidance.middle, return_dict=False)[0]
+        return result
 
     def forward(self, noisy: Tensor, t: Tensor, control: Tensor, meaning: Meaning) -> Tensor:
         return self.denoise(noisy, t, self.guide(control, meaning, noisy, t))
@@ -118,6 +122,9 @@ class Denoiser(nn.Module):
 
 def coloured(control: Tensor) -> Tensor:
     """Control images (T, K + 2, H, W) as three channels, for a ControlNet that was trained on coloured poses: right, left, and the rest."""
-    rows = lambda side: [k for k, name in enumerate(CHANNELS[:-1]) if name.split("_")[0] == side]
+
+    def rows(side: str) -> list[int]:
+        return [k for k, name in enumerate(CHANNELS[:-1]) if name.split("_")[0] == side]
+
     rest = [k for k in range(len(CHANNELS) - 1) if k not in rows("right") + rows("left")]
     return torch.stack([control[:, part].amax(1) for part in (rows("right"), rows("left"), rest)], 1)

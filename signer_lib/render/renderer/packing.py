@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from signer_lib.assets import cache_dir
 from signer_lib.errors import SignerError
@@ -45,7 +46,8 @@ class Packed:
 
 def pack(clips: Iterable[Clip], folder: Path | str) -> Packed:
     """Writes a stream of clips of one size into a folder, one in memory at a time. Raises ``SignerError`` for none, or frames of another size."""
-    rows, poses, tensors, content, size, first = [], [], {}, hashlib.sha256(), None, 0
+    rows, poses, content, size, first = [], [], hashlib.sha256(), None, 0
+    tensors: dict[str, Tensor] = {}
     with filling(folder) as part:
         with (part / "frames.u8").open("wb") as file:
             for k, clip in enumerate(clips):

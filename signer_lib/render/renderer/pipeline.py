@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import ControlNetModel, DiffusionPipeline, UNetMotionModel
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils import BaseOutput, logging
 from torch import Tensor, nn
@@ -33,7 +35,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
-class RendererOutput(BaseOutput):
+class RendererOutput(BaseOutput):  # type: ignore[misc]  # diffusers has no types
     """frames (T, size, size, 3) uint8 RGB."""
 
     frames: np.ndarray
@@ -60,7 +62,7 @@ def device_of() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
 
 
-class RendererPipeline(DiffusionPipeline):
+class RendererPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers has no types
     """Autoencoder, UNet with motion modules, ControlNet, conditioner, scheduler, perhaps a refiner; saved and loaded with ``model_index.json``.
 
     size     pixels a side.    window, overlap  frames.    steps  that the scheduler takes, if a call does not say.
@@ -70,7 +72,7 @@ class RendererPipeline(DiffusionPipeline):
     model_cpu_offload_seq = "conditioner->controlnet->unet->vae->refiner"
     _optional_components = ["refiner"]
 
-    def __init__(self, vae: nn.Module, unet: UNetMotionModel, controlnet: ControlNetModel, conditioner: Conditioner, scheduler: SchedulerMixin,
+    def __init__(self, vae: ModelMixin, unet: UNetMotionModel, controlnet: ControlNetModel, conditioner: Conditioner, scheduler: SchedulerMixin,
                  refiner: Refiner | None = None, size: int = 256, window: int = 16, overlap: int = 3, steps: int = 4):
         super().__init__()
         self.register_modules(vae=vae, unet=unet, controlnet=controlnet, conditioner=conditioner, scheduler=scheduler, refiner=refiner)
@@ -109,14 +111,19 @@ class RendererPipeline(DiffusionPipeline):
         if not 1 <= steps <= self.scheduler.config.num_train_timesteps:
             raise SignerError(f"steps must be from 1 to {self.scheduler.config.num_train_timesteps}, not {steps}")
         numbers = [self.conditioner.number("style", style)], [self.conditioner.number("signer", signer)]
-        source = self._checked(control) if poses is None else self._joints(poses)
+        if control is not None:
+            source = self._checked(control)
+        else:
+            assert poses is not None
+            source = self._joints(poses)
         return self._stream(source, body or self.conditioner.config.signers[numbers[1][0]], signed, numbers, steps, seed)
 
     @torch.no_grad()
     def _stream(self, source: Tensor, body: str, signed: Signed | None, numbers: tuple[list[int], list[int]], steps: int,
                 seed: int) -> Iterator[np.ndarray]:
         settings = self.conditioner.config
-        noise, found, first, done = self.noise(steps, seed), [], 0, 0
+        noise, first, done = self.noise(steps, seed), 0, 0
+        found: list[Tensor] = []
         for start, stop in windows(len(source), self.config.window, self.config.overlap):
             meaning = meaning_of([(signed, start, stop)], *numbers, settings.d_state, settings.most).to(noise.device)
             known = [clean[:, :, start - first:] for clean in found] if found and first + found[0].shape[2] > start else None
@@ -132,7 +139,10 @@ class RendererPipeline(DiffusionPipeline):
         """The steps of B windows, for looking on: (noisy, clean) latents (B, C, T, h, w). control (B, T, K, H, W); see ``sampling.steps``."""
         denoiser = self.denoiser
         guidance = None if denoiser.sees_noise else denoiser.guide(control, meaning)
-        denoise = lambda x, t: denoiser.denoise(x, t, guidance or denoiser.guide(control, meaning, x, t))
+
+        def denoise(x: Tensor, t: Tensor) -> Tensor:
+            return denoiser.denoise(x, t, guidance or denoiser.guide(control, meaning, x, t))
+
         return sampling_steps(self.scheduler, denoise, noise, control.shape[:2], before, self.config.overlap)
 
     def pictures(self, latents: Tensor, control: Tensor, meaning: Meaning, corner: Tensor | None = None) -> Tensor:
@@ -145,7 +155,8 @@ class RendererPipeline(DiffusionPipeline):
         if self.refiner is not None:
             looks = (numbers.repeat_interleave(T).to(pixels.device) for numbers in (meaning.style, meaning.signer))
             pixels = self.refiner(pixels, control.flatten(0, 1), *looks, None if corner is None else corner.repeat_interleave(T, 0))
-        return pixels.unflatten(0, (B, T))
+        result: Tensor = pixels.unflatten(0, (B, T))
+        return result
 
     def noise(self, steps: int, seed: int) -> Tensor:
         """(steps, C, h, w) drawn on the CPU, so that every device has the same."""
@@ -176,7 +187,7 @@ class RendererPipeline(DiffusionPipeline):
         return control
 
     # --- on disk -----------------------------------------------------------------------------------------------------
-    def save_pretrained(self, folder: Path | str, dtype: torch.dtype = torch.float16, **more) -> None:
+    def save_pretrained(self, folder: Path | str, dtype: torch.dtype = torch.float16, **more: Any) -> None:
         """The diffusers way, safetensors; weights in 16 bit unless ``dtype`` says otherwise. This pipeline keeps its own precision."""
         halved = {name: copied(part, dtype) if isinstance(part, nn.Module) else part for name, part in self.components.items()}
         super(RendererPipeline, RendererPipeline(**halved, **_own(self))).save_pretrained(str(folder), **more)
@@ -198,7 +209,8 @@ class RendererPipeline(DiffusionPipeline):
             raise damaged(folder, error) from None
         for part in pipeline.networks:
             nn.Module.to(part, DTYPES[precision])
-        return pipeline.ready(device)
+        result: RendererPipeline = pipeline.ready(device)
+        return result
 
     def ready(self, device: torch.device | str | None = None) -> RendererPipeline:
         """For use: on the device, no dropout, no gradient to the weights (to the control images there is one)."""
@@ -223,7 +235,7 @@ def silence() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def copied(part: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
+def copied(part: ModelMixin, dtype: torch.dtype = torch.float16) -> ModelMixin:
     """A model of diffusers as it is to be saved: in this precision, and without the path that it was once loaded from."""
     part = copy.deepcopy(part)
     part.register_to_config(_name_or_path="")
@@ -241,5 +253,5 @@ def _is_ours(named: list) -> bool:
     return len(named) == 2 and named[0] in ("diffusers", *(f"signer_lib.render.renderer.{name}" for name in MODULES)) and isinstance(named[1], str)
 
 
-def _own(pipeline: RendererPipeline) -> dict:
+def _own(pipeline: RendererPipeline) -> dict[str, Any]:
     return {key: pipeline.config[key] for key in ("size", "window", "overlap", "steps")}

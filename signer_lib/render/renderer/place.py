@@ -18,7 +18,10 @@ def placed(images: Tensor, corner: Tensor | None = None, size: int | None = None
     """
     *rows, _, H, W = images.shape
     corner = images.new_zeros(2) if corner is None else corner.to(images)
-    along = lambda first, pixels: (first[..., None] + torch.arange(pixels, device=images.device) + 0.5) * (2 / (size or W)) - 1
+
+    def along(first: Tensor, pixels: int) -> Tensor:
+        return (first[..., None] + torch.arange(pixels, device=images.device) + 0.5) * (2 / (size or W)) - 1
+
     x, y = along(corner[..., 0], W)[..., None, :], along(corner[..., 1], H)[..., :, None]
     planes = torch.stack([x.expand(*x.shape[:-2], H, W), y.expand(*y.shape[:-2], H, W)], -3)
     return torch.cat([images, planes.to(images.dtype).expand(*rows, PLANES, H, W)], -3)

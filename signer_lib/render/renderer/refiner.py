@@ -20,6 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def zeroed(layer: nn.Module) -> None:
+    """A layer that adds nothing before it is trained."""
+    for values in layer.parameters():
+        nn.init.zeros_(values)
+
+
 class Block(nn.Module):
     """Two convolutions beside the identity, which is all that it is at first; ``look`` scales and shifts what is between them."""
 
@@ -28,21 +34,22 @@ class Block(nn.Module):
         self.before, self.after = nn.Conv2d(channels, channels, 3, padding=1), nn.Conv2d(channels, channels, 3, padding=1)
         self.look = nn.Linear(d_look, 2 * channels)
         for layer in (self.after, self.look):
-            nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+            zeroed(layer)
 
     def forward(self, x: Tensor, look: Tensor) -> Tensor:
         scale, shift = self.look(look)[..., None, None].chunk(2, 1)
-        return x + self.after(F.silu(self.before(F.silu(x)) * (1 + scale) + shift))
+        result: Tensor = x + self.after(F.silu(self.before(F.silu(x)) * (1 + scale) + shift))
+        return result
 
 
-class Refiner(ModelMixin, ConfigMixin):
+class Refiner(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
     """A U-shaped network on pixels folded 2 x 2; it adds to the decoded frames, and adds nothing before it is trained.
 
     planes  of the control images.    widths  channels of the levels, each with half the pixels a side.    size  pixels a side of whole pictures.
     styles, signers  how many it knows.    d_canvas  learned planes for each style, the first three for the mean frame.
     """
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers has no types
     def __init__(self, planes: int, widths: list[int], size: int, styles: int, signers: int, d_canvas: int = 6, d_look: int = 32):
         super().__init__()
         self.style, self.signer = nn.Embedding(styles, d_look), nn.Embedding(signers, d_look)
@@ -52,12 +59,12 @@ class Refiner(ModelMixin, ConfigMixin):
         self.up = nn.ModuleList(nn.Conv2d(narrow, 4 * wide, 1) for wide, narrow in zip(widths, widths[1:]))
         self.fine, self.coarse = (nn.ModuleList(Block(width, d_look) for width in widths) for _ in range(2))
         self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
-        nn.init.zeros_(self.last.weight), nn.init.zeros_(self.last.bias)
+        zeroed(self.last)
 
     @property
     def factor(self) -> int:
         """Pixels a side that become one at the lowest level: what the side of a picture is a multiple of."""
-        return 2 ** len(self.config.widths)
+        return 1 << len(self.config.widths)
 
     def forward(self, pixels: Tensor, control: Tensor, style: Tensor, signer: Tensor, corner: Tensor | None = None) -> Tensor:
         """pixels (N, 3, H, W) about -1..1, control (N, planes, H, W), style and signer (N,) numbers -> (N, 3, H, W)

@@ -7,7 +7,7 @@ there in the same step is mixed in, from all of it to none of it, and the motion
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
@@ -18,7 +18,7 @@ Denoise = Callable[[Tensor, Tensor], Tensor]        # noisy (B, C, T, h, w), t (
 
 def to_x0(scheduler: SchedulerMixin, prediction: Tensor, noisy: Tensor, t: Tensor) -> Tensor:
     """The clean latents that a prediction means. prediction, noisy (B, ...); t (B,)."""
-    alpha = scheduler.alphas_cumprod[t.cpu()].to(noisy).view(-1, *(1,) * (noisy.dim() - 1))
+    alpha: Tensor = scheduler.alphas_cumprod[t.cpu()].to(noisy).view(-1, *(1,) * (noisy.dim() - 1))
     match scheduler.config.prediction_type:
         case "sample":
             return prediction
@@ -45,7 +45,7 @@ def ramp(known: int, overlap: int, device: torch.device) -> Tensor:
     return ((known - torch.arange(known, device=device)) / (overlap + 1)).clamp(max=1)[:, None, None]
 
 
-def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: tuple[int, int], before: list[Tensor] | None = None,
+def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: Sequence[int], before: list[Tensor] | None = None,
           overlap: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
     """The steps of B windows of T frames, ``shape`` (B, T): noisy latents and the clean ones found in them, (B, C, T, h, w) each; the last clean
     ones are the result.
@@ -55,7 +55,10 @@ def steps(scheduler: SchedulerMixin, denoise: Denoise, noise: Tensor, shape: tup
     """
     inner = type(scheduler).from_config(scheduler.config, prediction_type="sample")    # it is given clean latents, so that they can be mixed
     inner.set_timesteps(len(noise), device=noise.device)
-    spread = lambda one: one[None, :, None].expand(shape[0], -1, shape[1], -1, -1)
+
+    def spread(one: Tensor) -> Tensor:
+        return one[None, :, None].expand(shape[0], -1, shape[1], -1, -1)
+
     x = spread(noise[0]) * inner.init_noise_sigma
     for k, t in enumerate(inner.timesteps):
         x0 = to_x0(scheduler, denoise(x, t.expand(shape[0])), x, t[None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from signer_lib.config import load_config
 from signer_lib.errors import SignerError
@@ -18,9 +19,9 @@ class RendererConfig:
     pretrained: str
     pretrained_controlnet: str
     pretrained_motion: str
-    autoencoder: dict
-    channels: list
-    attention: list
+    autoencoder: dict[str, Any]
+    channels: list[int]
+    attention: list[bool]
     layers: int
     heads: int
     groups: int
@@ -41,7 +42,7 @@ class RendererConfig:
     stills_batch: int
     diffusion_steps: int
     distillation_steps: int
-    refiner: list
+    refiner: list[int]
     refiner_steps: int
     refiner_batch: int
     refiner_learning_rate: float
@@ -52,7 +53,7 @@ class RendererConfig:
     crop: int
     at_noise: float
     average: float
-    shares: list
+    shares: list[float]
     weight_hands: float
     weight_ssim: float
     weight_kl: float
@@ -67,7 +68,7 @@ class RendererConfig:
     sample_steps: int
     log_steps: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key, allowed in {"prediction": ("v_prediction", "sample", "epsilon"), "precision": ("auto", "bf16", "fp32")}.items():
             if getattr(self, key) not in allowed:
                 raise SignerError(f"{key} must be one of {', '.join(allowed)}, not '{getattr(self, key)}'")

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from signer_lib.checkpoint import Saved
 from signer_lib.render.renderer.autoencoder import channel_weights, factor, to_latents, to_pixels
 from signer_lib.render.renderer.batches import Batch, Batches
 from signer_lib.render.renderer.building import few_steps, new_autoencoder, new_refiner
+from signer_lib.render.renderer.conditioning import Meaning
 from signer_lib.render.renderer.losses import hand_weights, picture_scores, pixel_losses, weighted
 from signer_lib.render.renderer.networks import Denoiser
 from signer_lib.render.renderer.packing import Packed
 from signer_lib.render.renderer.pipeline import RendererPipeline, copied, readable
+from signer_lib.render.renderer.refiner import Refiner
 from signer_lib.render.renderer.sampling import clean, to_x0
 from signer_lib.render.renderer.settings import RendererConfig
 from signer_lib.render.renderer.training import Draw, Stage
@@ -47,7 +52,10 @@ class AutoencoderStage(PictureStage):
         some = Batches(train, 1, MEASURED, seed).some(MEASURED, MEASURED)[0]
         pixels, weights = some.pixels[:, 0], hand_weights(some.control()[:, 0], config.weight_hands, config.size // factor(self.vae))
         self.vae.fit(pixels, weights)
-        single = lambda packed, seed: Batches(packed, 1, config.autoencoder_batch, seed, crop=config.crop)
+
+        def single(packed: Packed, seed: int) -> Batches:
+            return Batches(packed, 1, config.autoencoder_batch, seed, crop=config.crop)
+
         self._start(self.vae, train, single(train, seed), single(dev, 0), config.autoencoder_steps)
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
@@ -65,17 +73,18 @@ class AutoencoderStage(PictureStage):
         return [self._made(batch)]
 
     def _made(self, batch: Batch) -> Tensor:
-        vae = self.average.module
-        return vae.decode(vae.encode(batch.pixels[:, 0]).latent_dist.mode()).sample
+        vae: Any = self.average.module
+        result: Tensor = vae.decode(vae.encode(batch.pixels[:, 0]).latent_dist.mode()).sample
+        return result
 
-    def saved(self) -> object:
+    def saved(self) -> Saved:
         return _Measured(self.vae, self.train)
 
 
 class _Measured:
     """An autoencoder that is saved with the mean and deviation of its latents, by channel."""
 
-    def __init__(self, vae: nn.Module, train: Packed):
+    def __init__(self, vae: ModelMixin, train: Packed):
         self.vae, self.train = vae, train
 
     @torch.no_grad()
@@ -109,7 +118,10 @@ class DiffusionStage(PictureStage):
 
     def _learn(self, net: nn.Module, train: Packed, dev: Packed, frames: int, count: int) -> None:
         """From ``count`` windows of so many frames a step."""
-        windows = lambda packed, seed: Batches(packed, frames, count, seed, self.pipeline.conditioner, self.config.crop, factor(self.vae))
+
+        def windows(packed: Packed, seed: int) -> Batches:
+            return Batches(packed, frames, count, seed, self.pipeline.conditioner, self.config.crop, factor(self.vae))
+
         self._start(net.requires_grad_(True), train, windows(train, self.seed), windows(dev, 0), getattr(self.config, f"{self.name}_steps"))
 
     def loss(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
@@ -138,11 +150,11 @@ class DiffusionStage(PictureStage):
         count = 1 + int(part * (frames - 1)) if chance < self.config.short_windows else frames
         return batch._replace(pixels=batch.pixels[:, :count], xyz=batch.xyz[:, :count])
 
-    def _given(self, batch: Batch, draw: Draw) -> tuple[Tensor, Tensor, object, Tensor]:
+    def _given(self, batch: Batch, draw: Draw) -> tuple[Tensor, Tensor, Meaning, Tensor]:
         """latents (B, C, T, h, w), control (B, T, K, S, S), meaning, some without states, and noise of the latents' shape."""
         with torch.no_grad():
             latents = to_latents(self.vae, batch.pixels.flatten(0, 1)).unflatten(0, batch.pixels.shape[:2]).transpose(1, 2).float()
-        meaning = batch.meaning.without((draw.uniform() < self.config.drop_states).to(latents.device))
+        meaning = batch.told.without((draw.uniform() < self.config.drop_states).to(latents.device))
         return latents, batch.control(), meaning, draw.normal(latents[:, :, 0])[:, :, None].expand_as(latents)
 
     def _weighted(self, error: Tensor, control: Tensor) -> Tensor:
@@ -154,9 +166,10 @@ class DiffusionStage(PictureStage):
     @property
     def _used(self) -> RendererPipeline:
         """The running mean as a renderer."""
-        return self._renderer(self.average.module)
+        average: Any = self.average.module                     # a Denoiser, which torch's types forget
+        return self._renderer(average)
 
-    def _renderer(self, denoiser: Denoiser, refiner: nn.Module | None = None) -> RendererPipeline:
+    def _renderer(self, denoiser: Denoiser, refiner: Refiner | None = None) -> RendererPipeline:
         config = self.config
         return RendererPipeline(self.vae, denoiser.unet, denoiser.controlnet, denoiser.conditioner, self.pipeline.scheduler, refiner, config.size,
                                 config.window, config.overlap, config.steps)
@@ -164,7 +177,7 @@ class DiffusionStage(PictureStage):
     def _made(self, batch: Batch) -> Tensor:
         """(B, T, 3, S, S) in ``config.steps`` steps."""
         used, control = self._used, batch.control()
-        return used.pictures(clean(used.window(control, batch.meaning, used.noise(self.config.steps, 0))), control, batch.meaning)
+        return used.pictures(clean(used.window(control, batch.told, used.noise(self.config.steps, 0))), control, batch.told)
 
     def scores(self, batch: Batch) -> dict[str, float]:
         made, control = self._made(batch).flatten(0, 1), batch.control().flatten(0, 1)
@@ -174,7 +187,7 @@ class DiffusionStage(PictureStage):
         pixels = batch.pixels[:, frame]
         return [self._made(batch)[:, frame], to_pixels(self.vae, to_latents(self.vae, pixels))]
 
-    def saved(self) -> object:
+    def saved(self) -> Saved:
         return self.pipeline
 
 
@@ -217,10 +230,13 @@ class DistillationStage(DiffusionStage):
             terms["picture"] = self._compared(made, batch.pixels[:, frame], control[:, frame])["total"]
         return terms | {"total": terms["consistency"] + self.config.weight_pixels * terms.get("picture", 0.0)}
 
-    def _earlier(self, noisy: Tensor, t: Tensor, control: Tensor, meaning: object) -> Tensor:
+    def _earlier(self, noisy: Tensor, t: Tensor, control: Tensor, meaning: Meaning) -> Tensor:
         """One DDIM step of the teacher, ``skip`` times back."""
         alphas = self.solver.alphas_cumprod.to(noisy)
-        row = lambda values: values.view(-1, 1, 1, 1, 1)
+
+        def row(values: Tensor) -> Tensor:
+            return values.view(-1, 1, 1, 1, 1)
+
         a, b = row(alphas[t]), row(torch.where(t < self.config.skip, torch.ones_like(alphas[t]), alphas[(t - self.config.skip).clamp(min=0)]))
         x0 = to_x0(self.solver, self.teacher(noisy, t, control, meaning).float(), noisy, t)
         return b.sqrt() * x0 + (1 - b).sqrt() * (noisy - a.sqrt() * x0) / (1 - a).sqrt()
@@ -247,19 +263,21 @@ class RefinerStage(DiffusionStage):
         control, side = batch.control(), batch.pixels.shape[-1] // factor(self.vae)
         noise = torch.randn(self.config.steps, self.vae.config.latent_channels, side, side, generator=draw.generator).to(control)
         with torch.no_grad():
-            latents = clean(self.pipeline.window(control, batch.meaning, noise))
+            latents = clean(self.pipeline.window(control, batch.told, noise))
             pixels = to_pixels(self.vae, latents.transpose(1, 2).flatten(0, 1))
         control = control.flatten(0, 1)
-        told = (row.repeat_interleave(self.frames, 0) for row in (batch.meaning.style, batch.meaning.signer, batch.corner))
+        told = (row.repeat_interleave(batch.pixels.shape[1], 0) for row in (batch.told.style, batch.told.signer, batch.corner))
         return self._compared(self.learner(pixels, control, *told), batch.pixels.flatten(0, 1), control)
 
     @property
     def _used(self) -> RendererPipeline:
-        return self._renderer(self.pipeline.denoiser, self.average.module)
+        average: Any = self.average.module
+        return self._renderer(self.pipeline.denoiser, average)
 
 
 def mean_frame(train: Packed, style: str) -> np.ndarray:
     """(S, S, 3) in -1..1, of at most ``MEASURED`` frames of a style."""
     rows = np.concatenate([np.arange(clip["first"], clip["first"] + clip["count"]) for clip in train.clips if clip["style"] == style])
     some = rows[np.linspace(0, len(rows) - 1, min(MEASURED, len(rows))).round().astype(int)]
-    return sum(train.frames[row].astype(np.float32) for row in some) / len(some) / 127.5 - 1
+    result: np.ndarray = sum(train.frames[row].astype(np.float32) for row in some) / len(some) / 127.5 - 1
+    return result

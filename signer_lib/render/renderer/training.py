@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from accelerate.utils import is_tensorboard_available, set_seed
@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from signer_lib.checkpoint import Saved
 from signer_lib.errors import SignerError
 from signer_lib.files import filling, whole_file
 from signer_lib.loop import Loop, accelerator, learning_rate
@@ -30,6 +31,7 @@ from signer_lib.render.renderer.batches import Batch, Batches
 from signer_lib.render.renderer.packing import Packed
 from signer_lib.render.renderer.settings import STAGES, RendererConfig
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 CLIP = 1.0              # the longest gradient of a step
 SHOWN = 4               # columns of a sample grid
 
@@ -51,7 +53,7 @@ class Draw(NamedTuple):
         return torch.rand(self.batch_size, generator=self.generator)[self.mine::self.processes]
 
 
-class Stage(Loop):
+class Stage(Loop[Saved]):
     """What the stages share: batches, mixed precision, the running mean of the weights, scores of it on dev, sample grids, TensorBoard.
 
     A stage sets ``net``, the module that learns, with ``_start``, and gives ``loss``, ``scores``, ``samples`` and ``saved``.
@@ -59,6 +61,8 @@ class Stage(Loop):
 
     best_at = "best_step"
     name: str
+    config: RendererConfig
+    batches: Batches
 
     def __init__(self, config: RendererConfig, out: Path, seed: int, minutes: float | None = None):
         self.config, self.out, self.seed, self.minutes, self.title = config, Path(out), seed, minutes, f"renderer, {self.name}"
@@ -86,7 +90,7 @@ class Stage(Loop):
         if self.accelerator.log_with:
             self.accelerator.init_trackers("tensorboard")
 
-    def _towards(self, average: list[Tensor], now: list[Tensor], number: Tensor) -> None:
+    def _towards(self, average: Tensors, now: Tensors, number: Tensor | int) -> None:
         """The running mean, which at first forgets faster: else a short training would be judged by the weights that it began with."""
         keep = min(self.config.average, (1 + float(number)) / (10 + float(number)))
         torch._foreach_lerp_(average, now, 1 - keep)
@@ -125,7 +129,7 @@ class Stage(Loop):
     @torch.no_grad()
     def score(self, epoch: int) -> None:
         """The running mean's scores on dev; the best weights are those with the smallest "dev_total"."""
-        scores = None
+        scores: dict[str, float] = {}
         if self.accelerator.is_main_process:
             self.average.eval()
             rows = [self.scores(batch.to(self.accelerator.device)) for batch in self.dev.some(self.config.score_windows)]
@@ -158,7 +162,7 @@ class Stage(Loop):
         """Rows of at most ``SHOWN`` pictures (n, 3, S, S) in -1..1 of this frame of each window."""
         raise NotImplementedError
 
-    def _write(self, line: dict) -> None:
+    def _write(self, line: dict[str, Any]) -> None:
         super()._write(line)
         self.accelerator.log({name: value for name, value in line.items() if name not in ("step", "epoch")}, line["step"])
 
@@ -168,10 +172,10 @@ class Stage(Loop):
         return {"weights": self.net, "average": self.average}
 
     @property
-    def trained(self) -> tuple[nn.Module, object]:
+    def trained(self) -> tuple[nn.Module, Saved]:
         return self.net, self.saved()
 
-    def saved(self) -> object:
+    def saved(self) -> Saved:
         """What is written at the end: anything with ``save_pretrained``."""
         raise NotImplementedError
 

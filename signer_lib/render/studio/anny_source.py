@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -47,7 +49,7 @@ class Source:
 class Anny:
     """Anny's two rigs, loaded once for all builds. Raises ``SignerError`` if it is not installed."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             import anny
             from anny.face_segmentation import get_face_segmentation_mask
@@ -77,7 +79,11 @@ class Anny:
         bones = dict(zip(self.soma.bone_labels, soma["rest_bone_poses"][0, :, :3, 3].numpy()))
         right, left = heads["upperarm01.R"], heads["upperarm01.L"]
         width = np.linalg.norm(left - right)
-        ours = lambda points: ((points - (left + right) / 2) / width)[..., [0, 2, 1]] * np.array([1, 1, -1])
+
+        def ours(points: np.ndarray) -> np.ndarray:
+            result: np.ndarray = ((points - (left + right) / 2) / width)[..., [0, 2, 1]] * np.array([1, 1, -1])
+            return result
+
         face, nose = signer_face(name)
         joints = np.zeros((len(SIGNER70), 3))
         joints[0] = nose
@@ -120,19 +126,22 @@ def _soma_chain(side: str, finger: str) -> list[str]:
 
 def _grouped_faces(path: Path) -> dict[str, np.ndarray]:
     """The surfaces of ``GROUPS`` as triangles (F, 3) of an OBJ file of quads."""
-    found: dict[str, list] = {}
-    group = None
+    found: dict[str, list[list[int]]] = {}
+    group: list[list[int]] = []                                 # faces before the first group belong to none
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("g "):
             group = found.setdefault(line[2:].strip(), [])
         elif line.startswith("f "):
             a, b, c, *d = (int(corner.split("/")[0]) - 1 for corner in line.split()[1:])
             group += [[a, b, c]] + [[a, c, e] for e in d]
-    join = lambda names: np.array(sum((found[name] for name in ([names] if isinstance(names, str) else names)), []))
+
+    def join(names: str | Sequence[str]) -> np.ndarray:
+        return np.array([face for name in ([names] if isinstance(names, str) else names) for face in found[name]])
+
     return {name: join(groups) for name, groups in GROUPS.items()}
 
 
-def _our_weights(soma, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
+def _our_weights(soma: Any, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """(V, B) SOMA's weights, given to our bones; arms are shared along their length, joints by the half-way bones."""
     theirs = np.zeros((len(vertices), len(soma.bone_labels)))
     index, weight = soma.vertex_bone_indices.numpy(), soma.vertex_bone_weights.numpy()
@@ -180,4 +189,5 @@ def _shares(bone: str, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
     count, first = (FORE, 1) if bone.endswith("ForeArm") else (UPPER, 0)
     start, end = joints[SIDES[side][0] + first], joints[SIDES[side][0] + first + 1]
     along = (vertices - start) @ unit(end - start) / np.linalg.norm(end - start)
-    return np.clip(1 - abs(np.clip(along, 0, 1)[:, None] * (count - 1) - np.arange(count)), 0, 1)
+    result: np.ndarray = np.clip(1 - abs(np.clip(along, 0, 1)[:, None] * (count - 1) - np.arange(count)), 0, 1)
+    return result

@@ -56,14 +56,16 @@ class StudioSigner:
         """(V, B) float32 the skinning weights."""
         dense = np.zeros((len(self.vertices), len(BONES)), np.float32)
         np.put_along_axis(dense, self.bones.astype(int), self.shares, 1)
-        return dense / dense.sum(1, keepdims=True)
+        result: np.ndarray = dense / dense.sum(1, keepdims=True)
+        return result
 
     @cached_property
     def landmark_actions(self) -> np.ndarray:
         """(K, 20, 3) how far each facial action moves the face's points."""
         moved = np.zeros((len(self.actions), *self.vertices.shape), np.float32)
         moved[:, self.action_at] = self.actions
-        return np.einsum("kjmd,jm->kjd", moved[:, self.near[FACE]], self.near_share[FACE])
+        result: np.ndarray = np.einsum("kjmd,jm->kjd", moved[:, self.near[FACE]], self.near_share[FACE])
+        return result
 
     @cached_property
     def trunk(self) -> np.ndarray:
@@ -74,7 +76,8 @@ class StudioSigner:
 
     def regress(self, vertices: np.ndarray) -> np.ndarray:
         """(..., V, 3) -> (..., 70, 3) the joints inside a posed mesh."""
-        return np.einsum("...jmd,jm->...jd", vertices[..., self.near, :], self.near_share)
+        result: np.ndarray = np.einsum("...jmd,jm->...jd", vertices[..., self.near, :], self.near_share)
+        return result
 
 
 STORED = {"vertices": np.float32, "faces": np.uint16, "region": np.uint8, "colours": np.uint8, "bones": np.uint8, "shares": np.float16,

@@ -69,7 +69,8 @@ def _even(offsets: np.ndarray) -> np.ndarray:
     """(M,) weights with sum 1, near 1/M, for which offsets (M, 3) sum up to next to nothing."""
     scale, count = np.abs(offsets).max(), len(offsets)
     rows = np.concatenate([offsets.T / scale, 100 * np.ones((1, count)), EVENNESS * np.eye(count)])
-    return np.linalg.lstsq(rows, np.concatenate([[0, 0, 0, 100], np.full(count, EVENNESS / count)]), rcond=None)[0]
+    result: np.ndarray = np.linalg.lstsq(rows, np.concatenate([[0, 0, 0, 100], np.full(count, EVENNESS / count)]), rcond=None)[0]
+    return result
 
 
 def hanging(joints: np.ndarray) -> np.ndarray:

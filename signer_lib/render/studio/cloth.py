@@ -19,12 +19,12 @@ REACH = 0.16                                     # of the dent around a joint, s
 def give_way(vertices: np.ndarray, trunk: np.ndarray, xyz: np.ndarray) -> None:
     """Push the trunk's vertices (n,) of posed meshes (T, V, 3) behind the hands and forearms of poses (T, 70, 3), in place."""
     for frame, pose in zip(vertices, xyz):
-        points, radii = [], []
+        pressing, sizes = [], []
         for shoulder, first in SIDES.values():
             elbow, wrist = pose[shoulder + 1], pose[shoulder + 2]
-            points += [pose[first:first + 21], elbow + np.outer(ALONG, wrist - elbow)]
-            radii += [np.full(21, HAND), np.full(len(ALONG), FORE)]
-        points, radii = np.concatenate(points), np.concatenate(radii)
+            pressing += [pose[first:first + 21], elbow + np.outer(ALONG, wrist - elbow)]
+            sizes += [np.full(21, HAND), np.full(len(ALONG), FORE)]
+        points, radii = np.concatenate(pressing), np.concatenate(sizes)
         cloth = frame[trunk]
         away = ((cloth[:, None, :2] - points[None, :, :2]) ** 2).sum(-1)
         into = cloth[:, 2:] - (points[:, 2] - radii + ROUND * away)             # how far the cloth is before what presses on it

@@ -92,7 +92,11 @@ def _shirt(source: Source, look: Look) -> list[Patch]:
     on = np.maximum(*_on_arm(source, cloth.v).values())
     trunk = 0.5 * np.clip((0.5 - on) / 0.3, 0, 1)                       # smoothing would shrink the narrow sleeves
     cloth = cloth.smoothed(6, trunk)
-    edge = lambda: np.minimum(_sleeve(source, look, cloth.v), _neckline(look, source.neck, cloth.v))
+
+    def edge() -> np.ndarray:
+        result: np.ndarray = np.minimum(_sleeve(source, look, cloth.v), _neckline(look, source.neck, cloth.v))
+        return result
+
     loose = 0.018 * np.clip(_sleeve(source, look, cloth.v) / 0.5, 0, 1)
     collar = np.clip(_neckline(look, source.neck, cloth.v) / 0.12, 0, 1)
     cloth = cloth.lifted(look.lift * (0.4 + 0.6 * collar) + loose).smoothed(3, trunk)
@@ -148,7 +152,11 @@ def _eyes(source: Source) -> list[Patch]:
         ball = eyes.only((side * eyes.v[eyes.f][..., 0] > 0).all(1))
         centre = (ball.v.max(0) + ball.v.min(0)) / 2
         ahead = unit(ball.v[ball.v[:, 2].argmax()] - centre)
-        front = lambda patch: unit(patch.v - centre) @ ahead
+
+        def front(patch: Patch) -> np.ndarray:
+            result: np.ndarray = unit(patch.v - centre) @ ahead
+            return result
+
         white, seeing = ball.cut(IRIS - front(ball)), ball.cut(front(ball) - IRIS)
         parts += [white, seeing.cut(PUPIL - front(seeing)).of(NUMBER["iris"]), seeing.cut(front(seeing) - PUPIL).of(NUMBER["pupil"])]
     return parts
@@ -180,8 +188,12 @@ def _hair(source: Source, look: Look) -> list[Patch]:
     height, ahead = (v[:, 1] - eye[1]) / (top - eye[1]), (v[:, 2] - ear_z) / (nose[2] - ear_z)
     inside = (height - np.interp(ahead, *np.array(HAIRLINE).T)) * (top - eye[1])
     cap = head.cut(inside + 0.02)
-    at = lambda p: (((p.v[:, 1] - eye[1]) / (top - eye[1]) - np.interp((p.v[:, 2] - ear_z) / (nose[2] - ear_z), *np.array(HAIRLINE).T))
-                    * (top - eye[1]))
+
+    def at(p: Patch) -> np.ndarray:
+        result: np.ndarray = (((p.v[:, 1] - eye[1]) / (top - eye[1]) - np.interp((p.v[:, 2] - ear_z) / (nose[2] - ear_z), *np.array(HAIRLINE).T))
+                        * (top - eye[1]))
+        return result
+
     depth = np.clip(at(cap) / 0.16, -0.15, 1)
     volume = VOLUME[look.hair]
     cap = cap.smoothed(4)

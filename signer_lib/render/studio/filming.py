@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -22,13 +23,13 @@ from signer_lib.workers import over
 class Shot:
     """One clip to be filmed. row: its line of the metadata.   who: the studio's signer.   signed: states (n, d), context (d,), spans (n, 2)."""
 
-    row: dict
+    row: dict[str, Any]
     who: str
     poses: PoseSequence
     signed: dict[str, np.ndarray]
 
 
-def film(shot: Shot, folder: Path, size: int) -> dict:
+def film(shot: Shot, folder: Path, size: int) -> dict[str, Any]:
     """The three files of a clip, the video without loss. -> its line of the metadata"""
     frames = studio_frames(shot.poses, shot.who, shot.row["style"], size, _camera(shot.who, size))
     write_video((frame.picture for frame in frames), folder / shot.row["file_name"], shot.poses.fps, lossless=True)
@@ -39,11 +40,11 @@ def film(shot: Shot, folder: Path, size: int) -> dict:
     return shot.row
 
 
-def film_all(shots: Iterable[Shot], folder: Path, size: int, workers: int = 1) -> Iterator[dict]:
+def film_all(shots: Iterable[Shot], folder: Path, size: int, workers: int = 1) -> Iterator[dict[str, Any]]:
     """Their lines of the metadata in their order, each once its files are there; ``workers`` processes give the same bytes as one."""
     return over(workers, partial(film, folder=folder, size=size), shots)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _camera(who: str, size: int) -> Camera:
     return open_camera(who, size)

@@ -78,4 +78,5 @@ def visible(seen: Seen, joints: np.ndarray) -> np.ndarray:
     inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
     before = seen.depth[np.clip(y, 0, size - 1), np.clip(x, 0, size - 1)] - joints[:, 2]
     flesh = np.concatenate([np.full(SIGNER70.groups[name].stop - SIGNER70.groups[name].start, FLESH[name]) for name in SIGNER70.groups])
-    return inside & (before < flesh) & (before > -0.5)
+    result: np.ndarray = inside & (before < flesh) & (before > -0.5)
+    return result

@@ -68,4 +68,5 @@ def region_colours(look: Look) -> list[str]:
 
 def _mixed(colour: str, other: str, part: float) -> str:
     values = [[int(c[k:k + 2], 16) for k in (1, 3, 5)] for c in (colour, other)]
-    return "#%02x%02x%02x" % tuple(round(a + part * (b - a)) for a, b in zip(*values))
+    red, green, blue = (round(a + part * (b - a)) for a, b in zip(*values))
+    return f"#{red:02x}{green:02x}{blue:02x}"

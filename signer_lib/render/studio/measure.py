@@ -38,7 +38,10 @@ HEADS = [NUMBER[name] for name in ("face", "lips", "eye_white", "iris", "pupil",
 
 def _twins() -> Tensor:
     """(L,) the number of each limb's group: a limb and its counterpart on the other side are as thick as each other."""
-    plain = lambda joint: joint[2:] if joint[:2] in ("r_", "l_") else joint
+
+    def plain(joint: str) -> str:
+        return joint[2:] if joint[:2] in ("r_", "l_") else joint
+
     names = [(limb.layer.split("_")[-1], *((*sorted(map(plain, point.joints)), point.shift) for point in limb.ends)) for limb in LIMBS]
     order = list(dict.fromkeys(names))
     return torch.tensor([order.index(name) for name in names])

@@ -30,7 +30,8 @@ class Patch:
         found = np.zeros_like(self.v)
         for corner in self.f.T:
             np.add.at(found, corner, np.cross(b - a, c - a))
-        return found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+        result: np.ndarray = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+        return result
 
     def only(self, faces: np.ndarray) -> Patch:
         """The faces (F,) of a mask, without the vertices that no face uses."""
@@ -42,13 +43,19 @@ class Patch:
         above = value > 0
         count = above[self.f].sum(1)
         one, two = self.f[count == 1], self.f[count == 2]
-        first = lambda f, which: np.take_along_axis(f, (which.argmax(1)[:, None] + np.arange(3)) % 3, 1)      # the odd corner comes first
+
+        def first(f: np.ndarray, which: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(f, (which.argmax(1)[:, None] + np.arange(3)) % 3, 1)      # the odd corner comes first
+
         one, two = first(one, above[one]), first(two, ~above[two])
         edges = np.concatenate([one[:, [0, 1]], one[:, [0, 2]], two[:, [0, 1]], two[:, [0, 2]]])
         edges, at = np.unique(np.sort(edges, 1), axis=0, return_inverse=True)
         start, end = edges.T
         part = np.clip(value[start] / np.where(above[start] == above[end], 1, value[start] - value[end]), SLIVER, 1 - SLIVER)[:, None]
-        mixed = lambda values: np.concatenate([values, values[start] * (1 - part) + values[end] * part])
+
+        def mixed(values: np.ndarray) -> np.ndarray:
+            return np.concatenate([values, values[start] * (1 - part) + values[end] * part])
+
         at = at.reshape(-1) + len(self.v)
         p1, q1, p2, q2 = np.split(at, np.cumsum([len(one), len(one), len(two)]))
         f = np.concatenate([self.f[count == 3], np.stack([one[:, 0], p1, q1], 1), np.stack([p2, two[:, 1], two[:, 2]], 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ def posed(signer: StudioSigner, poses: PoseSequence) -> Posed:
     return _posed(signer, completed(signer, poses.xyz), seen)
 
 
-def posed_in_parts(signer: StudioSigner, poses: PoseSequence):
+def posed_in_parts(signer: StudioSigner, poses: PoseSequence) -> Iterator[Posed]:
     """``posed`` for ``MOVED`` frames at a time, so that a long sequence needs little memory; what is missing is filled over the whole."""
     if poses.skeleton.name != SIGNER70.name:
         raise SignerError(f"the studio draws signer70 poses, not {poses.skeleton.name}: stable-signer prior import makes them")
@@ -85,7 +86,7 @@ def fitted(moved: np.ndarray, actions: np.ndarray) -> np.ndarray:
     """(T, K) how strong facial actions (K, 20, 3) are, from 0 to ``STRONGEST``, to move the face's points as in ``moved`` (T, 20, 3)."""
     a = actions.reshape(len(actions), -1).astype(float)
     gram, wanted = a @ a.T + EVEN * np.eye(len(a)), moved.reshape(len(moved), -1) @ a.T
-    strength = np.zeros_like(wanted)
+    strength: np.ndarray = np.zeros_like(wanted)
     for _ in range(SWEEPS):                                                    # coordinate descent: exact in the end, and every bound is kept
         for k in range(len(a)):
             rest = wanted[:, k] - strength @ gram[:, k] + strength[:, k] * gram[k, k]

@@ -5,7 +5,9 @@ The camera is ``render.framing``'s, so that a joint's pixel is ``Framing.to_pixe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -42,7 +44,9 @@ class Camera:
         except ImportError:
             raise SignerError('the studio draws with VTK, which is not installed: pip install "stable-signer[studio]"') from None
         vtkObject.GlobalWarningDisplayOff()              # without a display VTK says so, and draws all the same
-        self.size, self.faces, self.to_vtk, self.from_vtk = size, signer.faces, numpy_to_vtk, vtk_to_numpy
+        self.size, self.faces = size, signer.faces
+        self.to_vtk: Callable[..., Any] = numpy_to_vtk
+        self.from_vtk: Callable[..., Any] = vtk_to_numpy
         corners = signer.faces.ravel()
         self.around = sparse.csr_array((np.ones(corners.size, np.float32), (corners, np.repeat(np.arange(len(signer.faces)), 3))),
                                        shape=(len(signer.vertices), len(signer.faces)))
@@ -75,7 +79,8 @@ class Camera:
         """(V, 3) outward normals of a posed mesh."""
         a, b, c = vertices[self.faces].transpose(1, 0, 2)
         found = self.around @ np.cross(b - a, c - a)
-        return found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+        result: np.ndarray = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+        return result
 
     def see(self, vertices: np.ndarray) -> Seen:
         """One frame of vertices (V, 3)."""
@@ -100,4 +105,5 @@ class Camera:
     def _picture(self) -> np.ndarray:
         self.window.Render()
         self.window.GetPixelData(0, 0, self.size - 1, self.size - 1, 0, self.pixels, 0)
-        return self.from_vtk(self.pixels).reshape(self.size, self.size, 3)[::-1]
+        result: np.ndarray = self.from_vtk(self.pixels).reshape(self.size, self.size, 3)[::-1]
+        return result

@@ -9,6 +9,7 @@ turned half-way, which keeps a bent finger from collapsing.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from signer_lib.pose import SIGNER70
@@ -49,7 +50,8 @@ def halves(side: str) -> dict[str, tuple[str, str]]:
 
 def unit(v: np.ndarray) -> np.ndarray:
     """(..., 3) scaled to length 1."""
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+    result: np.ndarray = v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+    return result
 
 
 def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -58,25 +60,29 @@ def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     across = np.cross(start, end)
     sideways = np.cross(start, np.where(abs(start[:, :1]) < 0.7, [1.0, 0, 0], [0, 1.0, 0]))
     quaternion = np.where(real > 1e-6, np.concatenate([across, real], -1), np.concatenate([sideways, 0 * real], -1))
-    return Rotation.from_quat(quaternion).as_matrix()
+    result: np.ndarray = Rotation.from_quat(quaternion).as_matrix()
+    return result
 
 
 def about(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """(T, 3, 3) turns about unit axes (T, 3) by radians (T,)."""
-    return Rotation.from_rotvec(axis * angle[:, None]).as_matrix()
+    result: np.ndarray = Rotation.from_rotvec(axis * angle[:, None]).as_matrix()
+    return result
 
 
 def part_way(start: np.ndarray, end: np.ndarray, part: float) -> np.ndarray:
     """(T, 3, 3) rotations ``part`` of the way from one to another."""
     turn = Rotation.from_matrix(np.swapaxes(start, -1, -2) @ end).as_rotvec()
-    return start @ Rotation.from_rotvec(part * turn).as_matrix()
+    result: np.ndarray = start @ Rotation.from_rotvec(part * turn).as_matrix()
+    return result
 
 
 def laid_on(rest: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(T, 3, 3) the turns that best lay vectors (n, 3) on others (T, n, 3)."""
     u, _, vt = np.linalg.svd(np.swapaxes(points, 1, 2) @ rest)
     u[..., 2] *= np.linalg.det(u @ vt)[:, None]
-    return u @ vt
+    result: np.ndarray = u @ vt
+    return result
 
 
 def face_axes(face: np.ndarray) -> np.ndarray:
@@ -92,9 +98,11 @@ class Maps:
     """Collects a bone's affine maps, (T, B, 3, 4)."""
 
     def __init__(self, frames: int):
-        self.maps, self.turns = np.zeros((frames, len(BONES), 3, 4)), {}
+        self.maps = np.zeros((frames, len(BONES), 3, 4))
+        self.turns: dict[str, np.ndarray] = {}
 
-    def put(self, bone: str, turn: np.ndarray, rest: np.ndarray, place: np.ndarray, along: np.ndarray | None = None, stretch=1.0) -> None:
+    def put(self, bone: str, turn: np.ndarray, rest: np.ndarray, place: np.ndarray, along: np.ndarray | None = None,
+            stretch: ArrayLike = 1.0) -> None:
         """``rest`` (3,) goes to ``place`` (T, 3); the rest's unit direction ``along`` (3,) is stretched."""
         linear = turn
         if along is not None:
@@ -130,8 +138,8 @@ def bone_maps(rest: np.ndarray, neck: np.ndarray, pose_face: np.ndarray, xyz: np
         for half, (before, after) in halves(side).items():
             joint = {"shoulder": shoulder, "elbow": shoulder + 1, "wrist": first}.get(half.split("half_")[1])
             if joint is None:
-                finger, k = half.split("half_")[1].split("_")
-                joint = first + 4 * FINGERS.index(finger) + int(k)
+                finger, number = half.split("half_")[1].split("_")
+                joint = first + 4 * FINGERS.index(finger) + int(number)
             m.put(half, part_way(m.turns[before], m.turns[after], 0.5), rest[joint], xyz[:, joint])
     return m.maps, head
 
@@ -140,7 +148,11 @@ def _arm(m: Maps, side: str, arm_rest: np.ndarray, hand_rest: np.ndarray, arm: n
     """Upper arm, forearm, hand and fingers of one side."""
     upper_rest, fore_rest = unit(arm_rest[1] - arm_rest[0]), unit(hand_rest[0] - arm_rest[1])
     upper, fore = arm[:, 1] - arm[:, 0], hand[:, 0] - arm[:, 1]
-    stretch = lambda bone, rest: np.linalg.norm(bone, axis=-1) / np.linalg.norm(rest)
+
+    def stretch(bone: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        result: np.ndarray = np.linalg.norm(bone, axis=-1) / np.linalg.norm(rest)
+        return result
+
     torso = m.turns["torso"]
     hung = swing(torso @ upper_rest, unit(upper)) @ torso
     hinge = np.cross(unit(upper), unit(fore))
@@ -171,4 +183,5 @@ def twist_of(turn: np.ndarray, axis: np.ndarray, middle: float) -> np.ndarray:
     quaternion = Rotation.from_matrix(turn).as_quat()
     angle = 2 * np.arctan2((quaternion[:, :3] * axis).sum(-1), quaternion[:, 3])
     middle = np.radians(middle)
-    return (angle - middle + np.pi) % (2 * np.pi) - np.pi + middle
+    result: np.ndarray = (angle - middle + np.pi) % (2 * np.pi) - np.pi + middle
+    return result

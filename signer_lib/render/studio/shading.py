@@ -73,7 +73,8 @@ def shaded(seen: Seen, colours: np.ndarray, style: str) -> np.ndarray:
 def reduced(picture: np.ndarray) -> np.ndarray:
     """(S, S, 3) float 0 to 255 -> (S / 2, S / 2, 3) uint8, the mean of every four pixels."""
     rows = picture[::2] + picture[1::2]
-    return np.clip(np.round((rows[:, ::2] + rows[:, 1::2]) / SMOOTH ** 2), 0, 255).astype(np.uint8)
+    result: np.ndarray = np.clip(np.round((rows[:, ::2] + rows[:, 1::2]) / SMOOTH ** 2), 0, 255).astype(np.uint8)
+    return result
 
 
 def _behind(seen: Seen) -> np.ndarray:
@@ -125,8 +126,10 @@ def _background(studio: Studio, size: int) -> np.ndarray:
     if studio.glow:
         at_x, at_y, wide, strength = studio.glow
         lamp = strength * np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * wide ** 2))[..., None]
-        return picture * (1 - lamp) + lamp * np.array([246, 178, 96])
-    return picture * (1 - 0.10 * np.hypot(x - 0.5, y - 0.45)[..., None])
+        lit: np.ndarray = picture * (1 - lamp) + lamp * np.array([246, 178, 96])
+        return lit
+    darker: np.ndarray = picture * (1 - 0.10 * np.hypot(x - 0.5, y - 0.45)[..., None])
+    return darker
 
 
 @lru_cache(maxsize=1)
@@ -153,8 +156,9 @@ def lines(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
 def _tone(seen: Seen, way: tuple[float, float, float]) -> np.ndarray:
     """(n,) how light the n pixels of the body are, in the order of rows."""
-    way, body = np.array(way, np.float32), seen.region > 0
-    return seen.normal[body] @ (way / np.linalg.norm(way)) - 0.9 * _behind(seen)[body]
+    light, body = np.array(way, np.float32), seen.region > 0
+    result: np.ndarray = seen.normal[body] @ (light / np.linalg.norm(light)) - 0.9 * _behind(seen)[body]
+    return result
 
 
 def _cel(seen: Seen, colours: np.ndarray) -> np.ndarray:
@@ -187,7 +191,11 @@ def _hatching(size: int) -> list[tuple[float, np.ndarray]]:
     """Three ways to hatch: the shade that each begins at, and (S, S) its ink."""
     y, x = np.mgrid[:size, :size].astype(np.float32)
     step, press = size / 512 * 6.5, _paper(size)[1]
-    wave = lambda turn: np.cos(2 * np.pi * (x * np.cos(turn) + y * np.sin(turn) + 0.5 * press) / step)
+
+    def wave(turn: float) -> np.ndarray:
+        result: np.ndarray = np.cos(2 * np.pi * (x * np.cos(turn) + y * np.sin(turn) + 0.5 * press) / step)
+        return result
+
     return [(start, np.clip(0.5 + 1.3 * wave(turn), 0, 1) * strength) for turn, start, strength in HATCHES]
 
 
@@ -206,4 +214,5 @@ def _sketch(seen: Seen, colours: np.ndarray) -> np.ndarray:
     ink = np.maximum(ink, np.maximum(0.92 * edge, 0.45 * crease))
     ink = np.clip(ink * (0.92 + 0.16 * grain), 0, 1) + 0.30 * dark
     ink = np.clip(ink, 0, 0.95)[..., None]
-    return (np.array([247, 243, 234], np.float32) + 1.6 * grain[..., None]) * (1 - ink) + np.array([52, 50, 54], np.float32) * ink
+    result: np.ndarray = (np.array([247, 243, 234], np.float32) + 1.6 * grain[..., None]) * (1 - ink) + np.array([52, 50, 54], np.float32) * ink
+    return result
