@@ -21,8 +21,11 @@ TEXTS = st.one_of(
 WORDS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=12)
 
 
+FRAMES, MISSING, RATES = st.integers(1, 12), st.sampled_from([0.0, 0.05, 0.5]), st.sampled_from([12.5, 24.0, 25.0, 29.97, 60.0])
+
+
 @st.composite
-def poses(draw, frames=st.integers(1, 12), missing=st.sampled_from([0.0, 0.05, 0.5]), fps=st.sampled_from([12.5, 24.0, 25.0, 29.97, 60.0])):
+def poses(draw, frames=FRAMES, missing=MISSING, fps=RATES):
     """A body that wanders from rest, some joints of some frames missing; the confidence anything above 0."""
     rng = np.random.default_rng(draw(SEEDS))
     xyz = load_body().rest() + rng.normal(0, 0.2, (draw(frames), len(SIGNER70), 3))

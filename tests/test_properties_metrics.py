@@ -108,5 +108,5 @@ def test_bold_numbers_are_written_alike_and_none_is_better(values, better):
     worth = {UP: lambda v: v, DOWN: lambda v: -v, TO_ONE: lambda v: -abs(v - 1)}.get(better)
     if bold:
         best = max(values, key=worth)
-        assert "{:.2f}".format(best) in bold
+        assert f"{best:.2f}" in bold
     assert over_seeds(values).mean == pytest.approx(np.mean(values), abs=1e-3) and over_seeds([*values, None]) is None

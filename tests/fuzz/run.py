@@ -211,7 +211,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
-        return work(args.seed, args.work)
+        work(args.seed, args.work)
+        return
     if args.case is not None:
         from fuzz.readers import READERS
 
@@ -220,7 +221,7 @@ def main() -> None:
             READERS[args.reader[0]].make(pristine)
             print(damaged(args.reader[0], args.case, args.seed, pristine, Path(folder, "case")))
             print(READERS[args.reader[0]].read(Path(folder, "case")))
-        return None
+        return
     result = summed(fuzz(args.cases, args.seed, args.reader, progress=True))
     print(json.dumps({key: result[key] for key in ("outcomes", "readers")}, indent=1))
     if args.out:
