@@ -58,5 +58,5 @@ def _terms(model: SLPMoE, choice: Choice, steering: Steering) -> GateTerms:
     if not on:
         raise SignerError("all experts are off, and nothing is left to blend: switch one on")
     found = gate(0 * logits[:, on] if steering.uniform else logits[:, on], steering.temperature, 0 if steering.uniform else steering.top_k)
-    back = lambda values: torch.zeros(len(logits), K, dtype=values.dtype).index_copy(1, torch.tensor(on), values)
-    return GateTerms(logits, back(found.mask), back(found.w))
+    mask, w = (torch.zeros(len(logits), K, dtype=values.dtype).index_copy(1, torch.tensor(on), values) for values in (found.mask, found.w))
+    return GateTerms(logits, mask, w)
