@@ -48,6 +48,7 @@ def test_a_training_goes_from_ddp_to_fsdp_to_one_process_and_is_the_same(tmp_pat
     for lines, command, more in ((9, ddp, around), (16, fsdp, FSDP)):
         kill_at(lines, tmp_path / "parts", *command, how=signal.SIGTERM, **more)
         assert (tmp_path / "parts" / STATE).is_file()
+        (tmp_path / "parts" / "log.jsonl").unlink()             # it is in the state, too; the next must not be killed by the lines of this one
     for out in ("parts", "whole"):
         Training(config, open_corpus(folder), tmp_path / out, seed=7).run()
     parts, whole = log_of(tmp_path / "parts"), log_of(tmp_path / "whole")
