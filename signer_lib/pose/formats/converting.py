@@ -107,6 +107,8 @@ def losses(clip: NamedClip, form: Format, body: str | None = None) -> Iterator[s
             yield "all people but the first"
         if not form.confidence and not np.isin(seen, (0, 1)).all():
             yield "confidences"
+        if form.name == "slrtp" and not clip.raw.header.dimensions.depth:
+            yield "that z is a fraction of the picture's width (its numbers stay)"
     else:
         if clip.raw is not None:
             own = set(columns_of(clip.raw.header))
