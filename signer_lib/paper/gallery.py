@@ -65,7 +65,7 @@ def gates() -> Figure:
 def styles() -> Figure:
     """One moment of a sign as each signer in each style."""
     made = signing()
-    first, last = next((first, last) for gloss, first, last in made.named_spans() if gloss == MOMENT)
+    first, last = next((first, last) for gloss, first, last in made.named_spans if gloss == MOMENT)
     frame = (first + last) // 2
     pose, renderer = PoseSequence(made.poses.xyz[frame:frame + 1], made.poses.fps), StableSignerPipeline.from_pretrained()
     shown = lambda style, signer: next(renderer("", poses=pose, style=style, signer=signer).frames(size=256, captions=False))
