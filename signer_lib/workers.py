@@ -53,7 +53,7 @@ def streamed(workers: int, work: Callable[[Job], Iterator[Result]], jobs: Sequen
                 busy[end] = process, left[-1]
                 end.send(left.pop())
             ready = wait(list(busy))
-            for end in [end for end in busy if end in ready]:
+            for end in [one for one in busy if one in ready]:
                 process, job = busy[end]
                 try:
                     told = end.recv()

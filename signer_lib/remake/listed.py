@@ -206,4 +206,9 @@ def scale() -> list[Entry]:
                   ("scale/cpu.json",), minutes=2.3, key="signing, drawn/ratio")]
 
 
-ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale())
+def reliability() -> list[Entry]:
+    return [Entry("damaged files", words("tests/fuzz/run.py --cases 500 --seed 1 --out {out}/reliability/fuzz.json"), ("reliability/fuzz.json",),
+                  minutes=1.5, key="outcomes/refused")]
+
+
+ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale(), *reliability())
