@@ -29,10 +29,10 @@ from signer_lib.language.corpus import FOLDER
 from signer_lib.performances.small import make_small
 from signer_lib.results import write_result
 
-TEXT = "Where is the library?"      # signed again and again: rows of one length
+TEXT = "Yes."      # signed again and again: rows of one length
 PAIRS = {"train": 3000, "dev": 20}      # of the corpus: a training of SLUL on all of it would read longer than it learns
 TRAININGS = {"slul": ("slul", ["batch_size=32", "prompts=8", "log_steps=1000"]),
-             "slp_moe": ("slp-moe", ["batch_size=12", "steps=60", "log_steps=1000"])}
+             "slp_moe": ("slp-moe", ["batch_size=12", "steps=40", "log_steps=1000"])}
 
 
 def signed(rows: int, renderer: str, work: Path, processes: int) -> dict[str, float]:
@@ -105,8 +105,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m signer_lib.comparison.scaling", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--drawn", type=int, default=20, help="rows that are drawn; even numbers are shared evenly")
-    parser.add_argument("--rendered", type=int, default=6, help="rows that are rendered")
+    parser.add_argument("--drawn", type=int, default=12, help="rows that are drawn; even numbers are shared evenly")
+    parser.add_argument("--rendered", type=int, default=4, help="rows that are rendered")
     parser.add_argument("--minutes", type=float, default=0.2, help="of a training of SLUL")
     parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args(arguments)
