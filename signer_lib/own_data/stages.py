@@ -22,8 +22,9 @@ from signer_lib.experts import training as experts
 from signer_lib.experts.batching import Example, example
 from signer_lib.experts.model import SLPMoE
 from signer_lib.language import training as language
-from signer_lib.language.corpora import Corpus, Pair
+from signer_lib.language.corpora import Corpus
 from signer_lib.language.slul import SLUL, load_slul
+from signer_lib.language.streaming import Pair
 from signer_lib.language.tokenizer import SPELLED
 from signer_lib.loop import TIMED
 from signer_lib.metrics import back_translation_training as judging
