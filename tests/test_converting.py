@@ -78,7 +78,7 @@ def test_our_clips_come_back_from_every_format(ours, tmp_path, to):
     ("pose", "nothing"), ("safetensors", "nothing"), ("skels", "joints: face (20); the frame rate (25: give it to the reader, with --fps)"),
     ("openpose", "joints: neck; the frame rate (25: give it to the reader, with --fps)"), ("mediapipe", "joints: neck"),
     ("npz", "joints: neck; the frame rate (25: give it to the reader, with --fps); gloss; text"),
-    ("slrtp", "joints: nose, neck; the frame rate (25: give it to the reader, with --fps)"), ("spoken-to-signed", "joints: nose, neck; text")])
+    ("slrtp", "joints: nose, neck; the frame rate (25: give it to the reader, with --fps)"), ("spoken-to-signed", "joints: neck; text")])
 def test_losses_are_told_in_one_line(ours, tmp_path, to, told):
     assert convert(ours, tmp_path / f"there{ENDINGS[to]}", to).line() == f"lost: {told}"
 

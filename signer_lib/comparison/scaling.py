@@ -72,7 +72,7 @@ def trained(name: str, data: Path | None, minutes: float, work: Path, processes:
 
 def side_by_side(measure: Callable[[int], dict[str, float]], key: str, rounds: int) -> dict[str, Any]:
     """``measure(processes)`` with one and two processes by turns. -> all values, and the ratios of ``key`` two to one"""
-    runs = []
+    runs: list[dict[str, Any]] = []
     for k in range(rounds):
         found = {processes: measure(processes) for processes in ((1, 2) if k % 2 == 0 else (2, 1))}
         runs.append({"one": found[1], "two": found[2], "ratio": round(found[2][key] / found[1][key], 3)})

@@ -74,7 +74,10 @@ def _number(text: str) -> bool:
 
 
 def speak_in_notebooks() -> None:
-    """In a notebook, every figure that is shown carries its text as the metadata that exported pages read ("alt"); elsewhere nothing happens."""
+    """In a notebook, every figure that is shown carries its text, in the PNG and as the output's metadata "alt"; elsewhere nothing happens.
+
+    ``nbconvert --template classic`` writes it into the page; JupyterLab 4 and nbconvert's default template do not read it yet.
+    """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
         return

@@ -50,7 +50,10 @@ def plot_strip(sequence: PoseSequence, frames: int | Sequence[int] = 8, *, capti
         ax.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
     for ax in axes:
         ax.axis("off")
-    caption = lambda frame: f" ({captions[frame]})" if captions and captions[frame] else ""
+
+    def caption(frame: int) -> str:
+        return f" ({captions[frame]})" if captions and captions[frame] else ""
+
     said = ", ".join(f"{frame % len(sequence) / sequence.fps:.2f} s{caption(frame)}" for frame in frames)
     return with_alt(fig, f"The drawn signer at {said}.")
 

@@ -6,7 +6,7 @@ The T5, Text2Gloss and Prompt2Gloss are the paper's [paper]; sizes, tokenizer, t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -68,7 +68,7 @@ class SLUL:
         return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2, bias=False) if prompts else None)
 
     @classmethod
-    def from_base(cls, base: str, pairs: list[tuple[str, str]], settings: dict[str, Any], prompts: bool = False) -> SLUL:
+    def from_base(cls, base: str, pairs: Iterable[tuple[str, str]], settings: dict[str, Any], prompts: bool = False) -> SLUL:
         """Any T5 of the hub, or of a local folder, with its own tokenizer and the glosses of ``pairs`` as new tokens.
 
         Raises ``SignerError`` if it cannot be loaded or is no T5.

@@ -18,7 +18,10 @@ from signer_lib.prior.strict import read_mapping
 
 def description(sign: Sign) -> dict[str, object]:
     """The fields of a sign as they stand in YAML, without those that say what is so anyway; ``phonology.read_sign`` gives the sign back."""
-    one = lambda names: names[0] if len(names) == 1 else list(names)
+
+    def one(names: tuple[str, ...]) -> str | list[str]:
+        return names[0] if len(names) == 1 else list(names)
+
     usual, m = Movement(path="straight" if len(sign.location) == 2 else "none"), sign.movement
     movement = {name: getattr(m, name) for name in Movement.__dataclass_fields__ if name == "path" or getattr(m, name) != getattr(usual, name)}
     spec: dict[str, object] = {"type": sign.type} | {name: one(getattr(sign, name)) for name in ("handshape", "palm", "fingers", "location")}

@@ -84,8 +84,13 @@ def _text(words: str, x: float, y: float, anchor: str) -> str:
 def gates_svg(course: Course, now: int, width: int = 640, height: int = 230) -> str:
     """w(t): a line for each expert, the glosses above, a line at the frame ``now``, and the experts' values there."""
     T, K = course.weights.shape
-    x = lambda frame: LEFT + (width - LEFT - RIGHT) * frame / T
-    y = lambda value: TOP + (height - TOP - BOTTOM) * (1 - value)
+
+    def x(frame: float) -> float:
+        return LEFT + (width - LEFT - RIGHT) * frame / T
+
+    def y(value: float) -> float:
+        return TOP + (height - TOP - BOTTOM) * (1 - value)
+
     parts, end = [], -1.0
     for gloss, start, stop in course.spans:
         parts.append(f'<rect x="{x(start):.1f}" y="{TOP}" width="{x(stop) - x(start):.1f}" height="{height - TOP - BOTTOM}" fill="#ececec"/>')

@@ -30,7 +30,10 @@ class Page:
     @classmethod
     def of(cls, title: str, script: str, told: dict[str, Any], *, height: int, controls: str = "", help: str = "") -> Page:
         """The page whose templates/SCRIPT shows ``told``, which may hold anything: it cannot leave its place in the page."""
-        read = lambda name: (TEMPLATES / name).read_text(encoding="utf-8")
+
+        def read(name: str) -> str:
+            return (TEMPLATES / name).read_text(encoding="utf-8")
+
         parts = {"TITLE": escape(title), "STYLE": read("page.css").replace("@HEIGHT@", str(height)), "CONTROLS": controls, "HELP": escape(help),
                  "SCRIPT": read("player.js") + read(script),
                  "TOLD": json.dumps(told, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")}

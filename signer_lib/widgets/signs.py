@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from itertools import product
 from pathlib import Path
@@ -74,8 +75,12 @@ class SignBuilder:
         self._start()
 
     def _menus(self, wide: dict[str, Any]) -> dict[str, Any]:
-        menu = lambda name, options: ipywidgets.Dropdown(options=list(options), description=name, **wide)
-        tick = lambda name: ipywidgets.Checkbox(False, description=name, indent=True, **wide)
+        def menu(name: str, options: Iterable[str]) -> ipywidgets.Dropdown:
+            return ipywidgets.Dropdown(options=list(options), description=name, **wide)
+
+        def tick(name: str) -> ipywidgets.Checkbox:
+            return ipywidgets.Checkbox(False, description=name, indent=True, **wide)
+
         known = {"handshape": self._shapes, "palm": DIRECTIONS, "fingers": DIRECTIONS, "location": PLACES}
         menus: dict[str, Any] = {"type": menu("type", TYPES)}
         for name, options in known.items():
@@ -106,7 +111,10 @@ class SignBuilder:
         spec |= {name: said[name] if said[f"{name} end"] == SAME else [said[name], said[f"{name} end"]] for name in TWICE}
         if said["contact"] != NONE:
             spec["contact"] = said["contact"]
-        part = lambda begin: {name.removeprefix(begin): value for name, value in said.items() if name.startswith(begin)}
+
+        def part(begin: str) -> dict[str, Any]:
+            return {name.removeprefix(begin): value for name, value in said.items() if name.startswith(begin)}
+
         spec["movement"] = {name: value for name, value in part("movement ").items() if value != NONE and (name, value) != ("size", 0)
                             or name == "path"}
         if spec["type"] == "base-hand":

@@ -64,7 +64,8 @@ FORMATS = {one.name: one for one in (
     Format("slrtp", ".pt", "178 of SLRTP 2025", "x, y, z, name, text, gloss, speaker", "the place and scale, points that signer70 lacks",
            "slrtp.read_slrtp", "slrtp.write_slrtp", ("neck", "nose"), False, True, False),
     Format("spoken-to-signed", "folder with index.csv", "of its .pose files", "what .pose holds; gloss, words, languages, start and end",
-           "as .pose; words, languages, what is outside start and end", "lexicon.read_lexicon", "lexicon.write_lexicon", ("neck", "nose"), words=("gloss",)),
+           "as .pose; words, languages, what is outside start and end", "lexicon.read_lexicon", "lexicon.write_lexicon", ("neck",),
+           words=("gloss",)),
     Format("safetensors", ".safetensors, .text, .gloss", "70 of signer70", "x, y, z, fps, text, glosses", "nothing", "folder.read_folder",
            "folder.write_folder", (), False, words=("gloss", "text"), note="(one frame rate for all)"),
 )}
