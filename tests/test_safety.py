@@ -56,6 +56,7 @@ from signer_lib.render.renderer.pipeline import RendererPipeline
 from signer_lib.render.video import read_video, write_video
 from signer_lib.results import write_result
 from signer_lib.resume import save_state
+from signer_lib.tables import text_understanding
 from signer_lib.tables.__main__ import main as tables
 
 SOURCES = sorted([*(ROOT / "signer_lib").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "notebooks").rglob("*.ipynb")])
@@ -225,7 +226,7 @@ def test_a_lexicon_names_files_of_its_own(tmp_path, link, name):
     with open(folder / "index.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
     with pytest.raises(SignerError, match="is not inside it|leads out of"):
-        readers.read_lexicon_of_poses(folder)
+        read_poses(folder)
 
 
 @pytest.mark.parametrize("name", OUT)
@@ -319,7 +320,8 @@ def prior_of(folder, k):
 
 
 def results_of(folder):
-    write_result(folder / "slul" / "asl.json", {"rows": {}, "seed": 1, "what": "x", "settings": {}}, "x")
+    row = dict.fromkeys(text_understanding.ASL, 1.0) | {"count": 3}
+    write_result(folder / "slul" / "asl.json", {"rows": {"a": row}, "seed": 1, "what": "x"}, "x")
     return folder
 
 
@@ -329,7 +331,7 @@ WRITERS = {  # name -> writes into a folder; k makes it another content
     "save_state": lambda folder, k: save_state(folder / "state.safetensors", {"model": {"w": torch.full((900,), float(k))}}, {"k": k}),
     "write_result": lambda folder, k: write_result(folder / "a.json", {"k": [k] * 500}, "x"),
     "corpus": lambda folder, k: write_corpus(folder, "train", [(f"text {k}" * 99, f"GLOSS-{k}" * 99)]),
-    "performances": lambda folder, k: readers.make_performances(folder) if not k else write_corpus(folder, "train", [("x", "y")]),
+    "performances": lambda folder, k: readers.make_performances(folder),
     "prototypes": lambda folder, k: write_prototypes([("BOOK", poses(5, k))], folder / "signs.npz"),
     "prior": lambda folder, k: prior_of(folder / "prior", k),
     "write_skels": lambda folder, k: write_skels([NamedClip(f"c{k}", poses(4, k), "A", "a")], folder / "dev.skels"),
@@ -400,7 +402,7 @@ def test_what_fails_among_many_files_leaves_no_part_of_them(tmp_path, monkeypatc
 
     monkeypatch.setattr(os, "replace", stops)
     folder = tmp_path / "there"
-    with pytest.raises(SignerError, match="cannot write to .*: No space left on device"):
+    with pytest.raises(SignerError, match="cannot write to .*space"):
         WRITERS[name](folder, 1)
     assert moved and files_of(folder / places[name]) == {}
 

@@ -1,6 +1,6 @@
 """What a second process brings: turns, ratios, and a run that failed is told."""
 
-import csv
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,23 +20,19 @@ def test_one_and_two_take_turns_and_the_median_ratio_is_told(capsys):
     assert found["rounds"][1] == {"one": {"speed": 2.0}, "two": {"speed": 3.0}, "ratio": 1.5} and capsys.readouterr().out.count("\n") == 3
 
 
-def test_rows_are_timed_once_all_processes_are_at_work(tmp_path, monkeypatch):
-    """The clock begins after half of the rows: what loading took is in the seconds, and not in the rows a second."""
-    clock = iter([0.0, 10.0, 11.0, 12.0, 14.0])
-
-    class Signing:
-        stdout = ["1/4  row 2  a  made\n", "a word of a library's\n", *(f"{k}/4  row {k + 1}  b  made\n" for k in (2, 3, 4)), "4 of 4 rows\n"]
-
-        def wait(self):
-            return 0
-
-    monkeypatch.setattr(scaling.subprocess, "Popen", lambda *_, **__: Signing())
-    monkeypatch.setattr(scaling.time, "monotonic", lambda: next(clock))
-    assert scaling.signed(tmp_path / "m.csv", 4, "drawn", tmp_path, 2) == {"seconds": 14.0, "rows_a_second": round(2 / 3, 4)}
+def test_what_it_takes_to_begin_is_not_in_the_rows_a_second(tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling, "_seconds", lambda rows, renderer, work, processes: 10 + 3 * rows / processes)
+    one, two = (scaling.signed(20, "drawn", tmp_path, processes) for processes in (1, 2))
+    assert one == {"seconds_to_begin": 13, "seconds": 70, "rows_a_second": round(1 / 3, 4)} and two["rows_a_second"] == round(2 / 3, 4)
+    with pytest.raises(SignerError, match="measure with more rows"):
+        scaling.signed(2, "drawn", tmp_path, 2)
 
 
-def test_what_fails_is_told(tmp_path):
-    path = scaling._manifest(tmp_path / "m.csv", ["Yes.", "No, thank you."])
-    assert list(csv.DictReader(path.open())) == [{"name": "000", "text": "Yes."}, {"name": "001", "text": "No, thank you."}]
-    with pytest.raises(SignerError, match="give 2 to"):
-        scaling.main(["--out", str(tmp_path / "x.json"), "--drawn", "1", "--rendered", "1"])
+def test_what_fails_is_told(tmp_path, monkeypatch):
+    with pytest.raises(SignerError, match="at least 4 rows"):
+        scaling.main(["--out", str(tmp_path / "x.json"), "--drawn", "1"])
+    monkeypatch.setattr(scaling.subprocess, "run", lambda command, **_: SimpleNamespace(returncode=2, stderr="a line\nno such renderer\n", stdout=""))
+    with pytest.raises(SignerError, match="signing with 2 processes failed: no such renderer"):
+        scaling.signed(4, "nobody", tmp_path, 2)
+    with pytest.raises(SignerError, match="training slul with 1 processes failed: no such renderer"):
+        scaling.trained("slul", tmp_path, 0.1, tmp_path, 1)

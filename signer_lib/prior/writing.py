@@ -10,6 +10,7 @@ import yaml
 
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import nodes_of
 from signer_lib.prior.durations import duration_of
 from signer_lib.prior.handshapes import handshapes_of
 from signer_lib.prior.phonology import Movement, Sign, read_sign
@@ -69,7 +70,7 @@ def save_sign(gloss: str, spec: dict[str, object], path: Path | str, replace: bo
 
 def _place(text: str, gloss: str) -> tuple[int, int]:
     """Where a sign's description begins and ends; comments and empty lines after it belong to what follows."""
-    whole = yaml.compose(text, yaml.SafeLoader)
+    whole = nodes_of(text)
     assert isinstance(whole, yaml.MappingNode)                              # read_mapping has read it
     key, value = next(pair for pair in whole.value if pair[0].value == gloss)
     lines = text[key.start_mark.index:value.end_mark.index].splitlines(keepends=True)

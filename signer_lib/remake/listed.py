@@ -202,7 +202,7 @@ def own_data() -> list[Entry]:
 
 
 def scale() -> list[Entry]:
-    return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 2 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
+    return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 4 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
                   ("scale/cpu.json",), minutes=2.3, key="signing, drawn/ratio")]
 
 

@@ -122,12 +122,6 @@ def make_lexicon_of_poses(folder: Path) -> None:
             index.writerow((f"ase/{word}.pose", "en", "ase", 0, 120 * (k % 2), word, word.upper(), 0))
 
 
-def read_lexicon_of_poses(folder: Path) -> int:
-    from signer_lib.pose.formats import read_lexicon
-
-    return sum(len(sound(poses)) for _, _, poses in read_lexicon(folder))
-
-
 def read_named(folder: Path, name: str) -> int:
     from signer_lib.pose.formats import read_poses
 
@@ -655,7 +649,7 @@ READERS = {
     ".skels": Reader(make_skels, partial(read_named, name="dev.skels"), 20),
     "SLRTP": Reader(make_slrtp, partial(read_named, name="dev.pt"), 15),
     "tables of words": Reader(make_words, read_words, 15),
-    "lexicon with index.csv": Reader(make_lexicon_of_poses, read_lexicon_of_poses, 25),
+    "lexicon with index.csv": Reader(make_lexicon_of_poses, partial(read_named, name="."), 25),
     "sentences, safetensors": Reader(make_sentences, read_sentences, 20),
     "sentences, pose files": Reader(make_sentences_of_files, read_sentences, 10),
     "performances": Reader(make_performances, read_performances, 20),

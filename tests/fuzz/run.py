@@ -92,19 +92,29 @@ def work(seed: int, place: Path) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    try:
+        work_on(seed, place, answers, READERS)
+    except BaseException:
+        answers.write(json.dumps({"broken": traceback.format_exc()}) + "\n")
+        answers.flush()
+        raise
+
+
+def work_on(seed: int, place: Path, answers, readers) -> None:
+    """The loop of ``work``."""
     limited: set[str] = set()
     for line in sys.stdin:
         reader, number = json.loads(line)
+        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY,) * 2)
         pristine, folder = place / "pristine" / reader.replace("/", "_"), place / "case"
         if not pristine.is_dir():
             pristine.mkdir(parents=True)
-            READERS[reader].make(pristine)
-        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY,) * 2)
+            readers[reader].make(pristine)
         if reader not in limited:                         # its libraries are loaded by reading what is whole, before memory is limited
             resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY,) * 2)
             warm = place / "warm"
             shutil.copytree(pristine, warm)
-            READERS[reader].read(warm)
+            readers[reader].read(warm)
             shutil.rmtree(warm)
             limited = {reader}
             resource.setrlimit(resource.RLIMIT_DATA, (in_use() + MEMORY, resource.RLIM_INFINITY))
@@ -112,7 +122,7 @@ def work(seed: int, place: Path) -> None:
         how = damaged(reader, number, seed, pristine, folder)
         start, before = time.process_time(), peak()
         resource.setrlimit(resource.RLIMIT_CPU, (int(start) + 2 * CPU_SECONDS, resource.RLIM_INFINITY))
-        outcome, said = judged(READERS[reader].read, folder)
+        outcome, said = judged(readers[reader].read, folder)
         seconds = time.process_time() - start
         if outcome in GOOD and seconds > CPU_SECONDS:
             outcome, said = "slow", f"{seconds:.1f} s of CPU time"
@@ -152,7 +162,10 @@ class Worker:
         except BrokenPipeError:
             ready, line = True, ""
         if line:
-            return json.loads(line)
+            answer = json.loads(line)
+            if "broken" in answer:                        # the machinery itself, or a reader that does not read what is whole
+                raise RuntimeError(f"{reader}: {answer['broken']}")
+            return answer
         self.process.kill()
         code = self.process.wait()
         crashed = ready and code != -signal.SIGXCPU
