@@ -89,7 +89,7 @@ def test_every_command_that_it_names_exists():
         while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
             assert rest[0] in command.commands, words
             command, rest = command.commands[rest[0]], rest[1:]
-        options = {name for parameter in command.params for name in parameter.opts}
+        options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in rest if word.startswith("--")} <= options, words
     for module in re.findall(r"python -m ([\w.]+)", TEXT):
         assert importlib.util.find_spec(module), module
