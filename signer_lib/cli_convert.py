@@ -35,7 +35,7 @@ def convert(
         from signer_lib.pose.formats import table
 
         for row in table.lines()[1:]:
-            typer.echo("\n".join([row[0], *(f"  {name:<18}{value}" for name, value in zip(table.lines()[0][1:], row[1:]))]))
+            typer.echo("\n".join([row[0], *(f"  {name:<19}{value}" for name, value in zip(table.lines()[0][1:], row[1:]))]))
         return
     if source is None or (target is None) != check:
         raise SignerError("name the recordings and where they shall go: stable-signer convert SOURCE TARGET; or SOURCE --check, or --formats")

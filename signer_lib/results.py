@@ -61,5 +61,5 @@ def as_written(what: str) -> Iterator[None]:
     """For whoever takes results apart: what lacks a measure, or has something else in its place, is told in one line (``SignerError``)."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration) as error:
         raise SignerError(f"{what}: its results are not as this version writes them ({type(error).__name__}: {error}): make them again") from error

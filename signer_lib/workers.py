@@ -52,7 +52,8 @@ def streamed(workers: int, work: Callable[[Job], Iterator[Result]], jobs: Sequen
                 process, end = _started(work)
                 busy[end] = process, left[-1]
                 end.send(left.pop())
-            for end in wait(list(busy)):
+            ready = wait(list(busy))
+            for end in [one for one in busy if one in ready]:
                 process, job = busy[end]
                 try:
                     told = end.recv()

@@ -89,7 +89,7 @@ def test_what_is_wrong_is_told(tmp_path):
     with pytest.raises(SignerError, match="do not belong together"):
         list(read_bundle(tmp_path, "train"))
     (tmp_path / "train.npz").write_bytes(b"no zip")
-    with pytest.raises(SignerError, match="cannot read"):
+    with pytest.raises(SignerError, match="are damaged or do not belong together"):
         list(read_bundle(tmp_path, "train"))
 
 

@@ -37,7 +37,7 @@ ARROWS = {  # a package -> what of ours it may import
     "comparison": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "pipeline", "render", "bucketing",
                    "checkpoint", "files", "loop", "progress", "results", "workers"},
     "own_data": {"pose", "prior", "language", "performances", "metrics", "experts", "baselines", "comparison", "pipeline", "render", "files",
-                 "progress", "results"},
+                 "checkpoint", "loop", "progress", "results"},
     "exercises": {"pose", "prior", "language", "experts", "metrics", "render", "joint", "comparison", "rating", "files"},
     "rating": {"render", "files", "progress"},
     "manifest": {"language", "render", "pipeline", "signing", "checkpoint", "files", "workers"},

@@ -76,6 +76,13 @@ def test_a_function_that_returns_nothing_is_told_so(number):
     assert EXERCISES[number].judge(lambda *arguments, **more: None).state == "not yet"
 
 
+@pytest.mark.parametrize("number", EXERCISES)
+def test_whatever_a_function_returns_the_check_says_one_line(number):
+    for strange in (-7, "text", [], {}, (1, None), {"the loss": [None]}, np.full(3, None), np.array("text"), Path, np.float32("nan"), {3: Path}):
+        verdict = EXERCISES[number].judge(lambda *arguments, **more: strange)
+        assert verdict.state == "not yet" and "\n" not in verdict.line, strange
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_every_exercise_of_a_notebook_has_its_heading_stub_and_check(path):
     number = str(int(path.name[:2]))

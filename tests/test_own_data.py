@@ -13,13 +13,15 @@ from signer_lib.assets import ROOT
 from signer_lib.baselines.stitching import RISE
 from signer_lib.errors import SignerError
 from signer_lib.files import alone
+from signer_lib.language.training import slul_config
+from signer_lib.metrics.back_translation_training import back_translation_config
 from signer_lib.own_data import stages
 from signer_lib.own_data.clips import gloss_of_name
 from signer_lib.own_data.example import make_example
 from signer_lib.own_data.performing import _apart, aligned, signable
 from signer_lib.own_data.report import HEAD, printed
 from signer_lib.own_data.running import Running, plan_table
-from signer_lib.own_data.study import STAGES, Shares, TextSource, read_study
+from signer_lib.own_data.study import STAGES, Shares, Stage, TextSource, read_study
 from signer_lib.own_data.text import Sentence, read_corpus, read_text, split_clips, split_sentences
 from signer_lib.own_data.video import track
 from signer_lib.performances.natural import FPS, STILL, Habits, perform
@@ -195,6 +197,15 @@ def test_a_table_and_its_clips_must_agree(example, tmp_path):
         Running(path, tmp_path / "out").plan()
 
 
+def test_small_data_get_small_batches_and_a_short_warm_up():
+    changes = lambda rows, **more: stages.smaller(Stage(**more), back_translation_config, rows)
+    assert changes(1_000) == [] and changes(200) == ["warmup_steps=52"]                                         # 40 epochs of 13 steps
+    named = ["batch_size=20", "warmup_steps=9"]
+    assert changes(20) == ["batch_size=5", "warmup_steps=16"] and changes(20, set=named) == named
+    assert changes(10_000, minutes=5.0) == ["warmup_steps=30"]
+    assert stages.smaller(Stage(), slul_config, 40) == ["batch_size=10", "warmup_steps=70"]                     # 7 epochs of 100 steps
+
+
 # --- a whole study ---------------------------------------------------------------------------------------------------------
 def test_the_plan_tells_sizes_and_writes_nothing(example, tmp_path):
     steps = Running(example, tmp_path / "out").plan()
@@ -320,7 +331,7 @@ def test_what_a_tracker_sees_becomes_poses(tmp_path):
 
     found, shown = track(tmp_path / "a.mp4", tracker=tracker)
     assert asked == [((64, 64, 3), 40 * k) for k in range(4)] and shown == {"pose": 1.0, "left_hand": 0.0, "right_hand": 0.5, "face": 0.0}
-    assert len(found) == 4 and found.fps == 25 and np.allclose(found.joint("l_shoulder")[:, 0], 0.5, atol=1e-5)
+    assert len(found) == 4 and found.fps == 25 and np.allclose(found.joint("l_shoulder")[:, 0], 0.5, atol=1e-3)
     assert np.isfinite(found.group("right_hand")[:2]).all() and np.isnan(found.group("right_hand")[2:]).all()
     with pytest.raises(SignerError, match="nobody is seen in"):
         track(tmp_path / "a.mp4", tracker=lambda frame, at: SimpleNamespace(**dict.fromkeys(

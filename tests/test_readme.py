@@ -77,10 +77,11 @@ def test_the_numbers_of_the_whole_way_come_from_results():
         assert f"from {ours['nothing'][measure]:.1f} to {ours['glosses'][measure]:.1f} %" in README
     cost = {row["stage"]: row["mean"] for row in found["attribution"]["loss"] if row["measure"] == "hand_error" and row["chain"] == "hierarchy"}
     assert f"of {ours['nothing']['hand_error']:.3f}, understanding is {cost['understanding']:.3f} and choice {cost['choice']:.3f}" in README
-    changes = {(row["measure"], row["against"]): row for row in found["joint"]["difference"]}
-    for (one, form), against in [(one, against) for one in (("hand_ssim", "3f"), ("bleu4", "1f")) for against in ("frozen", "control")]:
-        row = changes[one, against]
-        assert f"{row['mean']:.{form}} ± {row['std']:.{form}}" in " ".join(README.split()), (one, against)
+    changes = {(row["size"], row["measure"], row["against"]): row for row in found["joint"]["difference"]}
+    for size, against in [(size, against) for size in ("nano", "base") for against in ("frozen", "control")]:
+        pair = [changes[size, one, against] for one in ("hand_ssim", "bleu4")]
+        told = " and ".join(f"{row['mean']:.{form}} ± {row['std']:.{form}}" for row, form in zip(pair, ("3f", "1f")))
+        assert told in " ".join(README.split()), (size, against)
     assert f"({ours['glosses']['hand_ssim']:.3f} without, {ours['choice']['hand_ssim']:.3f} with it)" in README
     noisy = [row for row in found["corruption"]["rows"] if row["chain"] == "hierarchy"]
     noise = {(row["stage"], row["noise"], row["level"]): f"{row['bleu4']:.1f}" for row in noisy}

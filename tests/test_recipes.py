@@ -43,10 +43,12 @@ def test_a_training_goes_from_ddp_to_fsdp_to_one_process_and_is_the_same(tmp_pat
     config = tiny(model=STILL, epochs=4)
     size = write_preset(tmp_path / "still.yaml", config)
     words = ["train", "slul", "--data", folder, "--size", size, "--seed", 7, "--out", tmp_path / "parts"]
-    for lines, script, more in ((9, ["-m", "signer_lib"], {}), (16, [ROOT / "tests" / "fsdp_on_cpu.py"], FSDP)):
-        command, around = launched(*script, *words)
-        kill_at(lines, tmp_path / "parts", *command, how=signal.SIGTERM, **around, **more)
+    ddp, around = launched("-m", "signer_lib", *words)
+    fsdp = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", ROOT / "tests" / "fsdp_on_cpu.py", *words]
+    for lines, command, more in ((9, ddp, around), (16, fsdp, FSDP)):
+        kill_at(lines, tmp_path / "parts", *command, how=signal.SIGTERM, **more)
         assert (tmp_path / "parts" / STATE).is_file()
+        (tmp_path / "parts" / "log.jsonl").unlink()             # it is in the state, too; the next must not be killed by the lines of this one
     for out in ("parts", "whole"):
         Training(config, open_corpus(folder), tmp_path / out, seed=7).run()
     parts, whole = log_of(tmp_path / "parts"), log_of(tmp_path / "whole")

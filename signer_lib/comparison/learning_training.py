@@ -28,9 +28,10 @@ from signer_lib.experts.model import MoEConfig
 from signer_lib.experts.offers import Offers
 from signer_lib.files import filling
 from signer_lib.language import training as language_training
-from signer_lib.language.corpora import Corpus, Pair, open_corpus, read_pairs
+from signer_lib.language.corpora import Corpus, open_corpus, read_pairs
 from signer_lib.language.corpus import FOLDER
 from signer_lib.language.slul import SLUL, GlossSentence
+from signer_lib.language.streaming import Pair
 from signer_lib.language.tokenizer import SLOTS, Words, known_words
 from signer_lib.loop import Loop
 from signer_lib.metrics.poses import alignment, dtw_mje, hand_error
@@ -86,7 +87,7 @@ class Plan:
 
     def pairs(self, data: Path) -> list[Pair]:
         """What SLUL reads in an epoch: the corpus's first pairs. No performed sentence is among them."""
-        pairs, wanted = open_corpus(FOLDER).train, self.texts * len(self.whole(read_pairs(data, "train"), self.batch_size))
+        pairs, wanted = list(open_corpus(FOLDER).train), self.texts * len(self.whole(read_pairs(data, "train"), self.batch_size))
         if len(pairs) < wanted:
             raise SignerError(f"the corpus has {len(pairs):,} pairs, but {self.texts} for each performed sentence are {wanted:,}: ask for fewer")
         return self.whole(pairs[:wanted], self.text_batch)

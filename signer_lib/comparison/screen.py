@@ -13,9 +13,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from signer_lib.assets import CHECKPOINTS, RENDERER
 from signer_lib.comparison.systems import spread
@@ -32,9 +33,6 @@ from signer_lib.render.backends import Diffusion, backend
 from signer_lib.render.studio import open_camera, studio_frames
 from signer_lib.render.video import read_video, write_video
 from signer_lib.results import write_result
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SIZE = 256              # pixels a side of who has no size of his own
 SCORES = ("bleu4", "rouge", "wer", "bleu4_glosses", "count")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import torch
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor
 
 from signer_lib.comparison.attribution import BETTER, losses, ratio_interval
@@ -81,6 +82,7 @@ def brightness(tip: Tensor, size: int = 32, pixel: tuple[int, int] = (11, 12)) -
 def _gradient(f: Scalar, x: Tensor, h: float) -> Tensor:
     at = x.clone().requires_grad_()
     f(at).backward()
+    assert at.grad is not None
     return at.grad
 
 
@@ -166,7 +168,7 @@ def ratios(ours: list[str], theirs: list[str], truth: list[str], draws: np.ndarr
     return np.array([bleu(pick(ours, a), pick(truth, a)) / bleu(pick(theirs, b), pick(truth, b)) for a, b in zip(draws, others)])
 
 
-def _ends(ratios: np.ndarray, low: float = 0.025, method: str = "inverted_cdf") -> tuple[float, float]:
+def _ends(ratios: np.ndarray, low: float = 0.025, method: Literal["inverted_cdf", "linear"] = "inverted_cdf") -> tuple[float, float]:
     a, b = np.quantile(ratios, [low, 1 - low], method=method)
     return float(a), float(b)
 
@@ -188,7 +190,7 @@ check_interval = Exercise(
     hint="for each row of draws: BLEU of the drawn sentences in both systems, and their ratio; then the 2.5 % and 97.5 % points of the ratios",
     mistakes=(
         Mistake("the two systems are scored on different sentences: use the same draw for both, or their luck adds up",
-                lambda *given: _ends(ratios(*given, others=given[3][::-1]))),
+                lambda ours, theirs, truth, draws, bleu: _ends(ratios(ours, theirs, truth, draws, bleu, draws[::-1]))),
         Mistake("that is an interval of 90 %: of 95 %, 2.5 % lie outside at either end", lambda *given: _ends(ratios(*given), 0.05)),
         Mistake("that is an interval of 68 %: of 95 %, 2.5 % lie outside at either end", lambda *given: _ends(ratios(*given), 0.16)),
         Mistake("a ratio is not normally distributed (it is skewed to the right): take quantiles of the draws, not 1.96 standard deviations",
@@ -310,7 +312,8 @@ def _alpha(units: Units, points: int, distance: str = "ordinal", singles: bool =
     place = np.cumsum(given) - (given / 2 if halved else 0)
 
     def squared(x: np.ndarray) -> np.ndarray:
-        return (x[:, None] - x) ** 2
+        apart: np.ndarray = (x[:, None] - x) ** 2
+        return apart
 
     apart = {"ordinal": squared(place), "interval": squared(values), "nominal": np.sign(squared(values))}[distance]
     n = given.sum()

@@ -42,7 +42,8 @@ def _betas(count: int, first: float, last: float) -> Tensor:
 
 def _schedule(betas: Tensor) -> Tensor:
     """The library's scheduler with other betas."""
-    return DDIMScheduler(trained_betas=betas.numpy(), num_train_timesteps=len(betas), rescale_betas_zero_snr=True).alphas_cumprod
+    shares: Tensor = DDIMScheduler(trained_betas=betas.numpy(), num_train_timesteps=len(betas), rescale_betas_zero_snr=True).alphas_cumprod
+    return shares
 
 
 def _stretched(x: Tensor) -> Tensor:
@@ -131,7 +132,8 @@ def _library_step(x: Tensor, x0: Tensor, here: Tensor, earlier: Tensor) -> Tenso
     known = scheduler()
     known.set_timesteps(500)
     known.alphas_cumprod = torch.stack([earlier, earlier, here])
-    return known.step(x0, 2, x).prev_sample
+    before: Tensor = known.step(x0, 2, x).prev_sample
+    return before
 
 
 def _noise(x: Tensor, x0: Tensor, share: Tensor) -> Tensor:
@@ -167,7 +169,8 @@ def away(a: Tensor, b: Tensor, size: int, middle: float = 0.5, upwards: bool = T
     place = place if upwards else place * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, 2 * CAMERA.centre[1]])
     place = place if whole else (place - torch.tensor(CAMERA.centre)) * 2 + torch.tensor(CAMERA.centre)
     part = ((place - a) @ (b - a) / (b - a).square().sum()).clamp(*ends)
-    return (place - a - part[..., None] * (b - a)).norm(dim=-1)
+    far: Tensor = (place - a - part[..., None] * (b - a)).norm(dim=-1)
+    return far
 
 
 def _limbs() -> dict[str, tuple[Tensor, Tensor, int]]:
@@ -265,7 +268,8 @@ def _of_hands(whole: Callable[[np.ndarray, np.ndarray], float] = psnr,
 
 
 def _errors(produced: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return np.square(produced.astype(float) - truth).mean((1, 2, 3))
+    means: np.ndarray = np.square(produced.astype(float) - truth).mean((1, 2, 3))
+    return means
 
 
 def _inside(maps: np.ndarray, boxes: np.ndarray) -> list[np.ndarray]:

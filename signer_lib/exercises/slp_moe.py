@@ -255,7 +255,8 @@ def _late(seed: int, frames: int, wait: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(T, U) mean distance of the joints of each frame from those of each other."""
-    return np.linalg.norm(x[:, None] - y[None], axis=-1).mean(-1)
+    away: np.ndarray = np.linalg.norm(x[:, None] - y[None], axis=-1).mean(-1)
+    return away
 
 
 def _along(x: np.ndarray, y: np.ndarray, cost: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from signer_lib.errors import SignerError
 from signer_lib.experts.gating import GateTerms, gate
@@ -58,5 +59,8 @@ def _terms(model: SLPMoE, choice: Choice, steering: Steering) -> GateTerms:
     if not on:
         raise SignerError("all experts are off, and nothing is left to blend: switch one on")
     found = gate(0 * logits[:, on] if steering.uniform else logits[:, on], steering.temperature, 0 if steering.uniform else steering.top_k)
-    back = lambda values: torch.zeros(len(logits), K, dtype=values.dtype).index_copy(1, torch.tensor(on), values)
+
+    def back(values: Tensor) -> Tensor:
+        return torch.zeros(len(logits), K, dtype=values.dtype).index_copy(1, torch.tensor(on), values)
+
     return GateTerms(logits, back(found.mask), back(found.w))

@@ -53,9 +53,9 @@ def _panel(axis: Axes) -> str:
 
 
 def _contents(axis: Axes) -> list[str]:
-    kinds = {"a picture": any(np.ndim(image.get_array()) == 3 for image in axis.images),
-             "values as colours": any(np.ndim(image.get_array()) == 2 for image in axis.images),
-             "bars": any(isinstance(one, BarContainer) for one in axis.containers), "lines": any(len(line.get_xdata()) > 2 for line in axis.lines)}
+    axes_of = {np.ndim(np.asarray(image.get_array())) for image in axis.images}
+    kinds = {"a picture": 3 in axes_of, "values as colours": 2 in axes_of, "bars": any(isinstance(one, BarContainer) for one in axis.containers),
+             "lines": any(np.size(np.asarray(line.get_xdata())) > 2 for line in axis.lines)}
     legend = axis.get_legend()
     named = _listed([_flat(text.get_text()) for text in legend.get_texts()]) if legend else ""
     return [kind for kind, there in kinds.items() if there] + [f"of {named}"] * bool(named)
@@ -74,7 +74,10 @@ def _number(text: str) -> bool:
 
 
 def speak_in_notebooks() -> None:
-    """In a notebook, every figure that is shown carries its text as the metadata that exported pages read ("alt"); elsewhere nothing happens."""
+    """In a notebook, every figure that is shown carries its text, in the PNG and as the output's metadata "alt"; elsewhere nothing happens.
+
+    ``nbconvert --template classic`` writes it into the page; JupyterLab 4 and nbconvert's default template do not read it yet.
+    """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
         return
@@ -83,7 +86,7 @@ def speak_in_notebooks() -> None:
         from IPython.core.pylabtools import print_figure
 
         alt = alt_text(figure)
-        data = print_figure(figure, "png", metadata={"Description": alt})
+        data = print_figure(figure, "png", metadata={"Description": alt})                            # type: ignore[no-untyped-call]
         return ({"image/png": data}, {"image/png": {"alt": alt}}) if data else ({}, {})
 
     shell.display_formatter.mimebundle_formatter.for_type(Figure, bundle)

@@ -50,9 +50,9 @@ def plot_strip(sequence: PoseSequence, frames: int | Sequence[int] = 8, *, capti
         ax.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
     for ax in axes:
         ax.axis("off")
-    caption = lambda frame: f" ({captions[frame]})" if captions and captions[frame] else ""
-    said = ", ".join(f"{frame % len(sequence) / sequence.fps:.2f} s{caption(frame)}" for frame in frames)
-    return with_alt(fig, f"The drawn signer at {said}.")
+    named = captions or [None] * len(sequence)
+    said = [f"{int(k) % len(sequence) / sequence.fps:.2f} s" + (f" ({named[int(k)]})" if named[int(k)] else "") for k in np.atleast_1d(frames)]
+    return with_alt(fig, f"The drawn signer at {', '.join(said)}.")
 
 
 def plot_turned(sequences: Mapping[str, PoseSequence], frames: int = 5, views: Sequence[str] = ("front", "right side", "above")) -> Figure:
@@ -71,7 +71,7 @@ def plot_turned(sequences: Mapping[str, PoseSequence], frames: int = 5, views: S
         for axis, k in zip(axes, np.linspace(0, len(poses) - 1, frames).round().astype(int)):
             plot_skeleton(turned(poses.xyz[k], view), axis).set(xlim=(x - HALF, x + HALF), ylim=(y - HALF, y + HALF))
             head = turned(poses.joint("nose")[k] + HEAD[0], view)
-            axis.add_patch(Circle(head[:2], HEAD[1], facecolor="0.92", edgecolor="0.7", zorder=3 if head[2] > 0.3 else 1))
+            axis.add_patch(Circle((head[0], head[1]), HEAD[1], facecolor="0.92", edgecolor="0.7", zorder=3 if head[2] > 0.3 else 1))
             axis.set_title(f"{k / poses.fps:.2f} s", fontsize=8)
             axis.spines[:].set_visible(False)
         axes[0].set_ylabel(f"{name}\n{view}" if len(sequences) > 1 else view, fontsize=9)
@@ -89,7 +89,7 @@ def plot_sentence(poses: PoseSequence, gates: np.ndarray, signs: Sequence[Mappin
     columns = min(most, len(signs))
     rows = -(-len(signs) // columns)
     figure = Figure(figsize=(max(INCHES * columns, 8), (INCHES + 0.45) * rows + 2.9), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=((INCHES + 0.45) * rows, 2.9))
+    above, below = figure.subfigures(2, 1, height_ratios=((INCHES + 0.45) * rows, 2.9), squeeze=False)[:, 0]
     for axis, sign in zip(above.subplots(rows, columns, squeeze=False).ravel(), [*signs, *[None] * (rows * columns - len(signs))]):
         axis.axis("off")
         if sign is not None:

@@ -24,7 +24,8 @@ TURNS = {"front": ((1, 0, 0), (0, 1, 0)), "right side": ((0, 0, 1), (0, 1, 0)), 
 def turned(xyz: np.ndarray, view: str) -> np.ndarray:
     """Points (..., 3) as seen from the "front", the signer's "right side" or "above": (..., 3) to the right, up and towards the viewer."""
     across, up = np.array(TURNS[view], float)
-    return np.asarray(xyz, float) @ np.stack([across, up, np.cross(across, up)], -1)
+    seen: np.ndarray = np.asarray(xyz, float) @ np.stack([across, up, np.cross(across, up)], -1)
+    return seen
 
 
 def plot_skeleton(xyz: np.ndarray, axis: Axes, *, width: float = 1.0, body: str = "0.35") -> Axes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,12 +16,12 @@ class CutAdafactor(Adafactor):
     """``Adafactor``; on weights that are whole it is no other."""
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             for weight in group["params"]:
                 if isinstance(weight, DTensor) and weight.grad is not None and weight.ndim >= 2:
                     self._cut(weight)
-        return super().step(closure)
+        return super().step(closure)  # type: ignore[no-untyped-call]  # transformers has no types there
 
     def _cut(self, weight: DTensor) -> None:
         """The factors of a weight's second moments, begun, or as they were saved, where its parts are: rows are cut as it is, columns are not."""
@@ -35,4 +35,5 @@ class CutAdafactor(Adafactor):
 
     @staticmethod
     def _rms(tensor: Tensor) -> Tensor:
-        return whole(tensor.norm(2)) / tensor.numel() ** 0.5
+        mean: Tensor = whole(tensor.norm(2)) / tensor.numel() ** 0.5
+        return mean

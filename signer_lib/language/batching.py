@@ -15,10 +15,10 @@ from torch import Tensor
 
 from signer_lib.bucketing import bucketed
 from signer_lib.errors import SignerError
-from signer_lib.language.corpora import Pair
 from signer_lib.language.corpus import ask
 from signer_lib.language.losses import NOTHING, mask_glosses, mask_rates
 from signer_lib.language.slul import SLUL
+from signer_lib.language.streaming import Pair
 from signer_lib.language.tokenizer import MASK, SLOTS, SPELLED, Encoded, SignTokenizer
 
 if TYPE_CHECKING:

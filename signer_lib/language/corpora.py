@@ -259,7 +259,7 @@ def read_aslg(split: str, source: Path | str = ASLG) -> list[Pair]:
     rows = list(zip(table["text"], table["gloss"]))
     if wrong := next((side for row in rows for side in row if side is not None and not isinstance(side, str)), None):
         raise SignerError(f"{source} holds {wrong!r} where a sentence or its glosses should be: text and gloss are columns of text")
-    pairs = [tuple(" ".join((side or "").split()) for side in row) for row in rows]
+    pairs = [(" ".join((text or "").split()), " ".join((gloss or "").split())) for text, gloss in rows]
     pairs = [pair for pair in pairs if all(pair)]
     return [pair for pair in pairs if hashed_split(pair[0]) == split] if alone else pairs
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from signer_lib.assets import DATA
 from signer_lib.errors import run
 from signer_lib.files import filling
-from signer_lib.language.corpora import Pair, read_pairs
+from signer_lib.language.corpora import read_pairs
 from signer_lib.language.lexicon import load_lexicon
 from signer_lib.language.speaker import Speaker
+from signer_lib.language.streaming import Pair
 
 FOLDER = DATA / "corpus"
 

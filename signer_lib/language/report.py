@@ -15,9 +15,10 @@ from typing import Any
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import load_json
 from signer_lib.errors import run
-from signer_lib.language.corpora import Pair, read_pairs, read_prompts
+from signer_lib.language.corpora import read_pairs, read_prompts
 from signer_lib.language.corpus import FOLDER, Prompt, ask, made_by_the_grammar, normalised
 from signer_lib.language.slul import SLUL, load_slul
+from signer_lib.language.streaming import Pair
 from signer_lib.language.study import copied
 from signer_lib.language.tokenizer import SPELLED
 from signer_lib.language.training import evaluate

@@ -6,7 +6,7 @@ The T5, Text2Gloss and Prompt2Gloss are the paper's [paper]; sizes, tokenizer, t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -68,7 +68,7 @@ class SLUL:
         return cls(model, tokenizer, settings, nn.Linear(model.config.d_model, 2, bias=False) if prompts else None)
 
     @classmethod
-    def from_base(cls, base: str, pairs: list[tuple[str, str]], settings: dict[str, Any], prompts: bool = False) -> SLUL:
+    def from_base(cls, base: str, pairs: Iterable[tuple[str, str]], settings: dict[str, Any], prompts: bool = False) -> SLUL:
         """Any T5 of the hub, or of a local folder, with its own tokenizer and the glosses of ``pairs`` as new tokens.
 
         Raises ``SignerError`` if it cannot be loaded or is no T5.
@@ -98,8 +98,8 @@ class SLUL:
             known = None if tokenizer.known is None else len(tokenizer.known)
             if known != settings["known_words"]:
                 raise ValueError(f"known_words.txt has {known} words, not {settings['known_words']}")
-            tokenizer.fast([str(settings["language"])], padding=True)             # reads what its settings say, which loading does not
             model = T5ForConditionalGeneration(T5Config(**config))
+            _check_together(settings, tokenizer, model.config)
         except Exception as error:  # tokenizers raises bare Exceptions for a broken file
             raise damaged(folder, error) from None
         load_weights(model, folder)
@@ -276,6 +276,20 @@ class SLUL:
                 slots[word] = slot
             out.append(self.ids[gloss] if gloss in self.ids else self.tokenizer.ids([slots[word]])[0])
         return out
+
+
+def _check_together(settings: dict[str, Any], tokenizer: SignTokenizer, config: T5Config) -> None:
+    """Raises if the files of a checkpoint were changed so that they do not fit, which loading them does not tell."""
+    kinds = {"language": str, "beams": int, "length_penalty": (int, float), "max_glosses": int, "prompts": bool}
+    for key, kind in kinds.items():
+        if not isinstance(settings[key], kind) or isinstance(settings[key], bool) != (kind is bool):
+            raise ValueError(f"{key} is {settings[key]!r}")
+    if not (1 <= settings["beams"] <= 1000 and 1 <= settings["max_glosses"] <= 10_000 and abs(settings["length_penalty"]) < 1000):
+        raise ValueError(f"nobody searches with {settings['beams']} beams for {settings['max_glosses']} glosses")
+    fast = tokenizer.fast
+    if (fast.eos_token_id, fast.pad_token_id) != (config.eos_token_id, config.pad_token_id) or len(fast) > config.vocab_size:
+        raise ValueError("the tokenizer is of another model")
+    fast([settings["language"]], padding=True)                  # which reads what the tokenizer's own settings say
 
 
 def _in_batches(texts: list[str], understood: Callable[[list[int]], list[GlossSentence]]) -> list[GlossSentence]:

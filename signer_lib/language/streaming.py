@@ -55,6 +55,8 @@ class Streamed:
 def pairs_of(stream: IterableDataset) -> Iterator[Pair]:
     """The rows with both sides, without line ends and double spaces."""
     for row in stream:
+        if wrong := next((row[side] for side in ("text", "gloss") if row[side] is not None and not isinstance(row[side], str)), None):
+            raise SignerError(f"the corpus holds {wrong!r} where a sentence or its glosses should be: text and gloss are columns of text")
         text, gloss = (" ".join((row[side] or "").split()) for side in ("text", "gloss"))
         if text and gloss:
             yield text, gloss

@@ -15,9 +15,10 @@ from typing import Any
 
 from signer_lib.checkpoint import load_json
 from signer_lib.errors import SignerError, run
-from signer_lib.language.corpora import Corpus, Pair, open_corpus
+from signer_lib.language.corpora import Corpus, open_corpus
 from signer_lib.language.corruption import KINDS, corrupt, word_counts
 from signer_lib.language.slul import SLUL
+from signer_lib.language.streaming import Pair
 from signer_lib.language.training import Training, evaluate, slul_config
 from signer_lib.metrics.text import text_scores
 from signer_lib.results import write_result

@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.language.adafactor import CutAdafactor
 from signer_lib.language.batching import Batch, Batches
-from signer_lib.language.corpora import Corpus, Pair
+from signer_lib.language.corpora import Corpus
 from signer_lib.language.dropout import with_byte_dropout
 from signer_lib.language.losses import inverse_document_frequency
 from signer_lib.language.objective import Objective
 from signer_lib.language.slul import SLUL
-from signer_lib.language.streaming import BLOCK, StreamBatches, Streamed
+from signer_lib.language.streaming import BLOCK, Pair, StreamBatches, Streamed
 from signer_lib.language.tokenizer import SLOTS, SPELLED, SignTokenizer
 from signer_lib.loop import Loop, accelerator, learning_rate
 from signer_lib.metrics.text import text_scores
@@ -112,7 +111,7 @@ class Training(Loop[SLUL]):
 
     title = "slul"
     config: SlulConfig
-    batches: Batches
+    batches: Batches | StreamBatches
 
     def __init__(self, config: SlulConfig, corpus: Corpus, out: Path, seed: int, minutes: float | None = None, base: str | None = None):
         self.config, self.corpus, self.out, self.seed, self.minutes = config, corpus, Path(out), seed, minutes
@@ -131,11 +130,11 @@ class Training(Loop[SLUL]):
             raise SignerError("semantic masking counts all glosses beforehand: take masking=uniform, or train without --stream")
         idf = self._idf() if config.masking == "semantic" else None
 
-        def make(pairs: Sequence[Pair], config: SlulConfig, seed: int) -> Batches:
+        def make(pairs: list[Pair], config: SlulConfig, seed: int) -> Batches:
             return Batches(self.slul, pairs, corpus.prompts, config, seed, idf)
 
-        self.batches = StreamBatches(corpus.train, make, config, seed, self.accelerator.process_index, self.accelerator.num_processes) \
-            if self.streamed else make(corpus.train, config, seed)
+        train, rank, processes = corpus.train, self.accelerator.process_index, self.accelerator.num_processes
+        self.batches = StreamBatches(train, make, config, seed, rank, processes) if isinstance(train, Streamed) else make(train, config, seed)
         parts = config.micro_batches * self.accelerator.num_processes
         sizes = {"batch": len(corpus.train) // len(self.batches)} | ({"step's prompts": config.prompts} if self.slul.pointer else {})
         for what, rows in sizes.items():
@@ -144,16 +143,17 @@ class Training(Loop[SLUL]):
         with_byte_dropout(self.slul.model)
         objective = Objective(self.slul, config, self._everyone)
         self.averaged = copy.deepcopy(Objective(self.slul, config)).to(self.accelerator.device).requires_grad_(False).eval()
-        optimizer = CutAdafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True, relative_step=False, warmup_init=False)
+        optimizer = CutAdafactor(objective.parameters(), lr=config.learning_rate, scale_parameter=True,  # type: ignore[no-untyped-call]  # transformers'
+                                 relative_step=False, warmup_init=False)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         self.inner = self.accelerator.unwrap_model(self.objective)
         self.begin(config.epochs * len(self.batches), [-1.0, 0.0])
         self.state["best_bleu4"] = 0.0
         self.settings = asdict(config) | {"seed": seed, "data": corpus.name, "language": corpus.language, "pairs": len(corpus.train),
-                                          "pairs_sha256": corpus.train.sha256 if self.streamed else _digest(corpus.train),
+                                          "pairs_sha256": train.sha256 if isinstance(train, Streamed) else _digest(train),
                                           "minutes": minutes, "base": base}
         self._resume()
-        if len(told := self.state.get("stream", [])) == self.accelerator.num_processes:
+        if isinstance(self.batches, StreamBatches) and len(told := self.state.get("stream", [])) == processes:
             self.batches.resume(told[self.accelerator.process_index])
 
     @property
@@ -197,7 +197,7 @@ class Training(Loop[SLUL]):
     def _batch(self, k: int) -> Batch:
         """The whole batch; of a stream this process's own rows, with the counts of the whole."""
         batch = self.batches[k]
-        if self.streamed:
+        if isinstance(self.batches, StreamBatches):
             counts = torch.tensor([batch.tokens, batch.hid, batch.asked], device=self.accelerator.device)
             batch.tokens, batch.hid, batch.asked = self.accelerator.reduce(counts, "sum").tolist()
             if k % BLOCK == 0:

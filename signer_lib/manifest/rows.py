@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from signer_lib.assets import CHECKPOINTS
 from signer_lib.checkpoint import load_json
@@ -111,7 +112,7 @@ def _lines(path: Path) -> list[list[str]]:
 def _row(header: list[str], cells: list[str], defaults: Row) -> Row:
     if len(cells) != len(header):
         raise SignerError(f"there are {len(cells)} cells under {len(header)} columns: put a text with a comma in quotation marks")
-    given: dict[str, object] = {key: cell for key, cell in zip(header, cells) if cell}
+    given: dict[str, Any] = {key: cell for key, cell in zip(header, cells) if cell}
     for key, least, most in (("seed", 0, 2**63 - 1), ("steps", 1, 2**31 - 1), ("size", 128, 2048)):
         if key in given:
             given[key] = _number(key, str(given[key]), least, most)

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache, partial
@@ -59,7 +59,7 @@ class Outcome:
         return f"row {self.row}  {self.name}  {self.outcome}  {self.seconds:.1f} s  {what}"
 
 
-def sign_rows(rows: Sequence[Row], out: Path, processes: int = 1) -> Iterator[Outcome]:
+def sign_rows(rows: Sequence[Row], out: Path, processes: int = 1) -> Generator[Outcome]:
     """Signs what is not there yet, on so many processes of this machine. -> the outcome of each row, as soon as it is known
 
     Rows that another run is making are left for the end, and then waited for.

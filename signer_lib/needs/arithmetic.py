@@ -6,7 +6,7 @@ Counted are matrix products and convolutions, a product and its sum as two opera
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import ControlNetModel, UNetMotionModel
@@ -42,7 +42,8 @@ class Step(NamedTuple):
 def slul(size: str) -> Step:
     """Eq. 2-5: the encoder once, the decoder on the glosses and again on the masked ones. Prompts, 16 a step, are left out."""
     config = slul_config(size)
-    net = T5ForConditionalGeneration(T5Config(vocab_size=config.vocabulary, decoder_start_token_id=0, **config.model)).eval()
+    settings: dict[str, Any] = {"vocab_size": config.vocabulary, "decoder_start_token_id": 0, **config.model}
+    net = T5ForConditionalGeneration(T5Config(**settings)).eval()
     encoded = _counted(lambda: net.encoder(input_ids=torch.ones(1, SOURCE, dtype=torch.long)))
     both = _counted(lambda: net(input_ids=torch.ones(1, SOURCE, dtype=torch.long), decoder_input_ids=torch.ones(1, GLOSSES, dtype=torch.long)))
     return Step(TRAINED * (2 * both - encoded), config.batch_size, 0, _weights(net))

@@ -121,7 +121,8 @@ def _experts(corpus: Corpus) -> Need:
 def _our_seconds(name: str) -> float:
     """Seconds of one process that a step took here."""
     told = load_json(CHECKPOINTS / name, "training.json", ("train_minutes", "steps", "processes"))
-    return 60 * told["train_minutes"] * told["processes"] / told["steps"]
+    seconds: float = 60 * told["train_minutes"] * told["processes"] / told["steps"]
+    return seconds
 
 
 def disk(corpus: Corpus, sizes: Sequence[int]) -> dict[str, float]:

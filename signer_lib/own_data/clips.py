@@ -38,7 +38,7 @@ SIGNERS_OF_A_POOL = 4               # made by rule, for glosses with few recordi
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording as it was read. ``where``: its source's file, and the name in it."""
+    """One recording as it was read. ``where``: its source's file, without the folder, and the name in it."""
 
     gloss: str
     name: str
@@ -62,7 +62,8 @@ def sign_clips(study: Study) -> Iterator[Clip]:
             gloss = line.get("gloss") or (named.gloss if source.gloss == "name" else None) or gloss_of_name(name, source.gloss)
             if not gloss or any(c.isspace() for c in gloss):
                 raise SignerError(f"{where} has no gloss: name the file after it, such as BOOK.pose or BOOK__2.pose, or give a table")
-            yield Clip(gloss, name, named.poses, line.get("signer") or named.signer or source.signer, source.licence, where)
+            yield Clip(gloss, name, named.poses, line.get("signer") or named.signer or source.signer, source.licence,
+                       f"{source.clips.name}, {name}")
         for name, line in rows.items():
             raise SignerError(f"{source.table}, line {line['line']}: there is no clip {name} in {source.clips}")
 

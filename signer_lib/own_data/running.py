@@ -22,7 +22,7 @@ from signer_lib.files import alone, whole_file
 from signer_lib.language.training import slul_config
 from signer_lib.metrics.back_translation_training import back_translation_config
 from signer_lib.own_data.report import printed, table
-from signer_lib.own_data.stages import RUN, STEPS_OF_AN_EPOCH, Work, smaller
+from signer_lib.own_data.stages import RUN, Work, smaller, steps_of
 from signer_lib.own_data.study import NEEDS, SHIPPED, read_study
 from signer_lib.parsing import from_json, from_yaml
 from signer_lib.prior.body import load_body
@@ -139,9 +139,7 @@ class Running:
         stage = self.work.settings(name)
         make: Any = {"slul": slul_config, "evaluator": back_translation_config, "slp-moe": moe_config}[name]
         config = make(stage.size, smaller(stage, make, rows))
-        epoch = max(STEPS_OF_AN_EPOCH if name == "slul" else 1, -(-rows // config.batch_size))
-        steps = config.steps if name == "slp-moe" else config.epochs * epoch
-        minutes = stage.minutes
+        minutes, steps = stage.minutes, steps_of(config, rows)
         if minutes is None and stage.size == "nano":
             shipped = load_json(CHECKPOINTS / TRAINED[name], "training.json")
             minutes = steps * shipped["train_minutes"] / shipped["steps"]
@@ -171,7 +169,7 @@ class Running:
             finished = self._finished(name)
             told = finished if finished else RUN[name](self.work)
             self._write(name, {"fingerprint": own, "done": True, "seconds": round(time.monotonic() - start, 1), "told": told})
-            print(f"{name}: {_short(told)} ({time.monotonic() - start:.0f} s)" if name != "report" else f"{name}: {self.out / REPORT}", flush=True)
+            print(f"{name}: {_short(told)} ({time.monotonic() - start:.0f} s)" if name != "report" else f"{name}: {REPORT}", flush=True)
 
     def _finished(self, name: str) -> dict[str, Any] | None:
         """What a training tells that was killed between its last file and its record."""

@@ -22,9 +22,11 @@ from signer_lib.experts import training as experts
 from signer_lib.experts.batching import Example, example
 from signer_lib.experts.model import SLPMoE
 from signer_lib.language import training as language
-from signer_lib.language.corpora import Corpus, Pair
+from signer_lib.language.corpora import Corpus
 from signer_lib.language.slul import SLUL, load_slul
+from signer_lib.language.streaming import Pair
 from signer_lib.language.tokenizer import SPELLED
+from signer_lib.loop import TIMED
 from signer_lib.metrics import back_translation_training as judging
 from signer_lib.own_data.clips import build_pools, sign_clips
 from signer_lib.own_data.performing import JUDGE, write_performances
@@ -40,6 +42,7 @@ from signer_lib.render.backends import backend
 
 STEPS_OF_AN_EPOCH = 100             # at least: a small corpus is read several times an epoch, so that patience and epochs mean what they say
 BATCHES = 4                         # into so many a small data set is cut at least
+WARM = 10                           # a warm-up is this part of all steps at most
 
 
 @dataclass
@@ -70,10 +73,24 @@ class Work:
 
 # --- what fits the size of the data --------------------------------------------------------------------------------------------
 def smaller(stage: Stage, config: Callable[[str, list[str]], Any], rows: int) -> list[str]:
-    """The changes of a stage's settings, with a batch_size that fits so many rows where none is named."""
+    """The changes of a stage's settings, with a batch_size that fits so many rows, and a warm-up that fits the steps, where none is named."""
     named = {change.partition("=")[0].strip() for change in stage.set}
-    most = max(2, rows // BATCHES)
-    return stage.set + ([f"batch_size={most}"] if "batch_size" not in named and config(stage.size, stage.set).batch_size > most else [])
+    changes, found = list(stage.set), config(stage.size, stage.set)
+    if found.batch_size > (most := max(2, rows // BATCHES)) and "batch_size" not in named:
+        changes.append(f"batch_size={most}")
+        found.batch_size = most
+    longest = TIMED[1] if stage.minutes else max(1, steps_of(found, rows) // WARM)          # nobody knows yet how many steps minutes are
+    if found.warmup_steps > longest and "warmup_steps" not in named:
+        changes.append(f"warmup_steps={longest}")
+    return changes
+
+
+def steps_of(config: Any, rows: int) -> int:
+    """Steps of a whole training on so many rows, if it is counted in epochs; SLUL's has ``STEPS_OF_AN_EPOCH`` at least."""
+    if hasattr(config, "steps"):
+        return int(config.steps)
+    least = STEPS_OF_AN_EPOCH if isinstance(config, language.SlulConfig) else 1
+    return int(config.epochs * max(least, -(-rows // config.batch_size)))
 
 
 def repeated(corpus: Corpus, batch_size: int) -> Corpus:

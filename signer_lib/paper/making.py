@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from signer_lib.assets import RESULTS
 from signer_lib.errors import SignerError
+from signer_lib.figures.alt import with_alt
 from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.paper.sources import Missing, Models, Sources
@@ -48,7 +49,8 @@ def make(name: str, sources: Sources | None = None) -> Made:
     module, sources = module_of(name), sources or Sources()
     with as_written(name):
         data = module.load(sources)
-        return Made(module.draw(data), f"{module.CAPTION} {module.compared(data)}", sources.stamp)
+        caption = f"{module.CAPTION} {module.compared(data)}"
+        return Made(with_alt(module.draw(data), caption), caption, sources.stamp)
 
 
 def stamped(made: Made) -> Figure:

@@ -55,9 +55,9 @@ def performances(split: str, sentences: list[tuple[str, list[str]]], pool: Prior
     ``seed`` and the number of the sentence.
     """
     rest = load_body().rest().astype(np.float32)
-    clips = list(zip(*(pool.table[column][:] for column in ("signer", "source", "variant"))))
-    by_rule = {signer for signer, source, variant in clips if source == "rule" or variant.startswith(RULE_SIGNERS)}
-    signers = sorted(by_rule or {signer for signer, _, _ in clips})
+    known = list(zip(*(pool.table[column][:] for column in ("signer", "source", "variant"))))
+    by_rule = {signer for signer, source, variant in known if source == "rule" or variant.startswith(RULE_SIGNERS)}
+    signers = sorted(by_rule or {signer for signer, _, _ in known})
     for i, (text, glosses) in enumerate(progress(sentences, f"performing {split}")):
         rng = np.random.default_rng([seed, i])
         signer = signers[rng.integers(len(signers))]

@@ -10,6 +10,7 @@ import yaml
 
 from signer_lib.errors import SignerError
 from signer_lib.files import whole_file
+from signer_lib.parsing import nodes_of
 from signer_lib.prior.durations import duration_of
 from signer_lib.prior.handshapes import handshapes_of
 from signer_lib.prior.phonology import Movement, Sign, read_sign
@@ -18,10 +19,10 @@ from signer_lib.prior.strict import read_mapping
 
 def description(sign: Sign) -> dict[str, object]:
     """The fields of a sign as they stand in YAML, without those that say what is so anyway; ``phonology.read_sign`` gives the sign back."""
-    one = lambda names: names[0] if len(names) == 1 else list(names)
     usual, m = Movement(path="straight" if len(sign.location) == 2 else "none"), sign.movement
     movement = {name: getattr(m, name) for name in Movement.__dataclass_fields__ if name == "path" or getattr(m, name) != getattr(usual, name)}
-    spec: dict[str, object] = {"type": sign.type} | {name: one(getattr(sign, name)) for name in ("handshape", "palm", "fingers", "location")}
+    spec: dict[str, object] = {"type": sign.type}
+    spec |= {name: _one(getattr(sign, name)) for name in ("handshape", "palm", "fingers", "location")}
     if sign.contact:
         spec["contact"] = sign.contact
     if m != usual:
@@ -29,8 +30,12 @@ def description(sign: Sign) -> dict[str, object]:
     if sign.base:
         spec["base"] = {name: value for name, value in asdict(sign.base).items() if name != "moves" or value}
     if sign.face:
-        spec["face"] = one(sign.face)
+        spec["face"] = _one(sign.face)
     return spec if sign.duration == duration_of(sign) else spec | {"duration": sign.duration}
+
+
+def _one(names: tuple[str, ...]) -> str | list[str]:
+    return names[0] if len(names) == 1 else list(names)
 
 
 def sign_yaml(gloss: str, spec: dict[str, object]) -> str:
@@ -65,7 +70,9 @@ def save_sign(gloss: str, spec: dict[str, object], path: Path | str, replace: bo
 
 def _place(text: str, gloss: str) -> tuple[int, int]:
     """Where a sign's description begins and ends; comments and empty lines after it belong to what follows."""
-    key, value = next(pair for pair in yaml.compose(text, yaml.SafeLoader).value if pair[0].value == gloss)
+    whole = nodes_of(text)
+    assert isinstance(whole, yaml.MappingNode)                              # read_mapping has read it
+    key, value = next(pair for pair in whole.value if pair[0].value == gloss)
     lines = text[key.start_mark.index:value.end_mark.index].splitlines(keepends=True)
     while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
         lines.pop()

@@ -56,7 +56,10 @@ def _is_key(key: Any) -> bool:
     """Whether everything is there that is asked of a key, and of its kind."""
     try:
         systems, sentences, raters, reference = key["systems"], key["sentences"], key["raters"], key["reference"]
-        text = lambda *values: all(isinstance(value, str) for value in values)
+
+        def text(*values: object) -> bool:
+            return all(isinstance(value, str) for value in values)
+
         return (text(key["kit"], *systems, *sentences, *sentences.values(), *raters) and isinstance(systems, list)
                 and (reference is None or reference in systems) and all(isinstance(told["items"], list) and text(told["page"]) and all(
                     text(item["clip"], item["sha256"]) and item["kind"] in KINDS and item["system"] in systems and item["sentence"] in sentences

@@ -202,8 +202,13 @@ def own_data() -> list[Entry]:
 
 
 def scale() -> list[Entry]:
-    return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 2 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
+    return [Entry("scaling", words("-m signer_lib.comparison.scaling --drawn 4 --rendered 4 --minutes 0.1 --rounds 1 --out {out}/scale/cpu.json"),
                   ("scale/cpu.json",), minutes=2.3, key="signing, drawn/ratio")]
 
 
-ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale())
+def reliability() -> list[Entry]:
+    return [Entry("damaged files", words("tests/fuzz/run.py --cases 500 --seed 1 --out {out}/reliability/fuzz.json"), ("reliability/fuzz.json",),
+                  minutes=1.5, key="outcomes/refused")]
+
+
+ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale(), *reliability())

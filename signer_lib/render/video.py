@@ -55,7 +55,7 @@ def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, lossless: bool
                 raise SignerError(f"frame {number} is {frame.shape} {frame.dtype}: all must be (H, W, 3) uint8 of one size")
             odd = [side % 2 for side in shape[:2]]
             if stream is None:
-                stream = cast(av.VideoStream, container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options))
+                stream = cast("av.VideoStream", container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options))
                 stream.height, stream.width = (side + extra for side, extra in zip(shape, odd))
                 stream.pix_fmt = pixels
             even = np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")

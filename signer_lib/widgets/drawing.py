@@ -84,8 +84,13 @@ def _text(words: str, x: float, y: float, anchor: str) -> str:
 def gates_svg(course: Course, now: int, width: int = 640, height: int = 230) -> str:
     """w(t): a line for each expert, the glosses above, a line at the frame ``now``, and the experts' values there."""
     T, K = course.weights.shape
-    x = lambda frame: LEFT + (width - LEFT - RIGHT) * frame / T
-    y = lambda value: TOP + (height - TOP - BOTTOM) * (1 - value)
+
+    def x(frame: float) -> float:
+        return LEFT + (width - LEFT - RIGHT) * frame / T
+
+    def y(value: float) -> float:
+        return TOP + (height - TOP - BOTTOM) * (1 - value)
+
     parts, end = [], -1.0
     for gloss, start, stop in course.spans:
         parts.append(f'<rect x="{x(start):.1f}" y="{TOP}" width="{x(stop) - x(start):.1f}" height="{height - TOP - BOTTOM}" fill="#ececec"/>')
@@ -100,9 +105,8 @@ def gates_svg(course: Course, now: int, width: int = 640, height: int = 230) -> 
     for second in np.arange(0, T / course.fps + 1e-6, step):
         parts.append(_text(f"{second:g}", x(second * course.fps), height - BOTTOM + 14, "middle"))
     parts.append(_text("time (s); up: gate weight", (LEFT + width - RIGHT) / 2, height - 5, "middle"))
-    frames = np.arange(T) + 0.5
     for k in range(K):
-        points = np.stack([x(frames), y(course.weights[:, k])], 1)
+        points = np.array([[x(frame + 0.5), y(value)] for frame, value in enumerate(course.weights[:, k])])
         parts.append(_line(points, CYCLE[k % len(CYCLE)], 2.2, DASHES[k % len(DASHES)]))
     parts.append(f'<line x1="{x(now + .5):.1f}" x2="{x(now + .5):.1f}" y1="{TOP}" y2="{height - BOTTOM}" stroke="#000" stroke-width="1.6"/>')
     values = course.weights[now]

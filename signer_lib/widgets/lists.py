@@ -17,7 +17,10 @@ def chooser(draw: Callable[..., Figure], **choices: Iterable[str]) -> ipywidgets
     Static form: ``draw`` of some of the choices.
     """
     lists = {name: ipywidgets.Dropdown(options=list(names), description=name) for name, names in choices.items()}
-    chosen = lambda: shown_figure(draw(**{name: box.value for name, box in lists.items()}))
+
+    def chosen() -> str:
+        return shown_figure(draw(**{name: box.value for name, box in lists.items()}))
+
     picture = ipywidgets.HTML(value=chosen())
     for box in lists.values():
         box.observe(newest(lambda: setattr(picture, "value", chosen())), "value")

@@ -30,11 +30,11 @@ class Page:
     @classmethod
     def of(cls, title: str, script: str, told: dict[str, Any], *, height: int, controls: str = "", help: str = "") -> Page:
         """The page whose templates/SCRIPT shows ``told``, which may hold anything: it cannot leave its place in the page."""
-        read = lambda name: (TEMPLATES / name).read_text(encoding="utf-8")
-        parts = {"TITLE": escape(title), "STYLE": read("page.css").replace("@HEIGHT@", str(height)), "CONTROLS": controls, "HELP": escape(help),
-                 "SCRIPT": read("player.js") + read(script),
+        files = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "player.js", script)}
+        parts = {"TITLE": escape(title), "STYLE": files["page.css"].replace("@HEIGHT@", str(height)), "CONTROLS": controls, "HELP": escape(help),
+                 "SCRIPT": files["player.js"] + files[script],
                  "TOLD": json.dumps(told, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")}
-        return cls(title, height, re.sub(r"@([A-Z]+)@", lambda found: parts[found[1]], read("page.html")))
+        return cls(title, height, re.sub(r"@([A-Z]+)@", lambda found: parts[found[1]], files["page.html"]))
 
     def save(self, path: Path | str) -> Path:
         """Writes the page as a file that any browser opens, whole or not at all. Raises ``SignerError`` for a place that cannot be written to."""

@@ -46,7 +46,6 @@ class SentenceExplorer:
         self.draw_video = ipywidgets.Button(description="draw it", tooltip="the drawn signer: seconds")
         self.render_video = ipywidgets.Button(description="render it", tooltip="the diffusion renderer: a minute or more")
         self.status, self.glosses, self.gates, self.pose, self.progress, self.video = (ipywidgets.HTML() for _ in range(6))
-        self._course: Course | None = None
         ask = guarded(self.status, self.ask)
         self.text.observe(ask, "value")
         self.sign.on_click(ask)
@@ -72,8 +71,7 @@ class SentenceExplorer:
         if len(text) > LONGEST:
             raise SignerError(f"{len(text)} characters are too many to explore at once: give at most {LONGEST}, a sentence or two")
         signing = self.pipeline(text)
-        course = Course.of(signing)
-        self.signing, self._course = signing, course
+        self.signing = signing
         self.glosses.value = table(("gloss", "source", "made from", "seconds"), [_row(sign) for sign in signing.gloss_spans],
                                    " ".join(signing.glosses))
         self.moment.max = self.play.max = len(signing.poses) - 1
@@ -84,14 +82,21 @@ class SentenceExplorer:
         self.film(Drawn())
 
     def _said(self) -> str:
-        left = [word for sentence in self.signing.sentences for word in sentence.unsigned]
-        return line(f"{len(self.signing.glosses)} glosses, {self.signing.poses.duration:.1f} s" + f"; left out: {', '.join(left)}" * bool(left))
+        signing = self._signed()
+        left = [word for sentence in signing.sentences for word in sentence.unsigned]
+        return line(f"{len(signing.glosses)} glosses, {signing.poses.duration:.1f} s" + f"; left out: {', '.join(left)}" * bool(left))
+
+    def _signed(self) -> Signing:
+        if self.signing is None:
+            raise SignerError("there is nothing to show yet: type a sentence, and press Enter")
+        return self.signing
 
     def _draw_moment(self) -> None:
-        now, poses = min(self.moment.value, len(self.signing.poses) - 1), self.signing.poses
-        caption = self.signing.captions[now]
+        signing = self._signed()
+        now, poses = min(self.moment.value, len(signing.poses) - 1), signing.poses
+        caption = signing.captions[now]
         self.pose.value = skeleton_svg(poses.xyz[now], f"The skeleton at {now / poses.fps:.2f} s" + f", {caption}" * bool(caption), size=240)
-        self.gates.value = gates_svg(self._course, now)
+        self.gates.value = gates_svg(Course.of(signing), now)
 
     def _renderer(self) -> Diffusion:
         """The pipeline's own renderer, or else the shipped one, loaded when it is first asked for."""
@@ -101,23 +106,21 @@ class SentenceExplorer:
 
     def film(self, renderer: Drawn | Diffusion) -> None:
         """Shows the video by this renderer, with a line that says how far it is. Raises ``SignerError`` if there is no such renderer."""
-        if self.signing is None:
-            raise SignerError("there is nothing to show yet: type a sentence, and press Enter")
+        signing = self._signed()
         how = "drawn" if isinstance(renderer, Drawn) else f"rendered by {renderer.name}"
         self.progress.value = line(f"being {how} …")
-        before, self.signing.renderer = self.signing.renderer, renderer
+        before, signing.renderer = signing.renderer, renderer
         try:
             with tempfile.TemporaryDirectory() as folder:
-                data = write_video(self._counted(self.signing.frames(SIZE), how), Path(folder) / "video.mp4", FPS).read_bytes()
+                data = write_video(self._counted(signing.frames(SIZE), len(signing.poses), how), Path(folder) / "video.mp4", FPS).read_bytes()
         finally:
-            self.signing.renderer = before
-        said = escape(f"{self.signing.text}: the signer, {how}")
+            signing.renderer = before
+        said = escape(f"{signing.text}: the signer, {how}")
         self.video.value = (f'<video controls muted playsinline width="{SIZE}" height="{SIZE}" aria-label="{said}" '
                             f'src="data:video/mp4;base64,{b64encode(data).decode()}"></video><div class="signer-line">{escape(ASIDE)}</div>')
-        self.progress.value = line(f"{how}, {len(self.signing.poses)} frames")
+        self.progress.value = line(f"{how}, {len(signing.poses)} frames")
 
-    def _counted(self, frames: Iterator[np.ndarray], how: str) -> Iterator[np.ndarray]:
-        total = len(self.signing.poses)
+    def _counted(self, frames: Iterator[np.ndarray], total: int, how: str) -> Iterator[np.ndarray]:
         every = max(1, total // 20)
         for number, frame in enumerate(frames, 1):
             if number % every == 0:

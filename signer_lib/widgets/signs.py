@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from itertools import product
 from pathlib import Path
@@ -74,9 +75,13 @@ class SignBuilder:
         self._start()
 
     def _menus(self, wide: dict[str, Any]) -> dict[str, Any]:
-        menu = lambda name, options: ipywidgets.Dropdown(options=list(options), description=name, **wide)
-        tick = lambda name: ipywidgets.Checkbox(False, description=name, indent=True, **wide)
-        known = {"handshape": self._shapes, "palm": DIRECTIONS, "fingers": DIRECTIONS, "location": PLACES}
+        def menu(name: str, options: Iterable[str]) -> Any:
+            return ipywidgets.Dropdown(options=list(options), description=name, **wide)
+
+        def tick(name: str) -> Any:
+            return ipywidgets.Checkbox(False, description=name, indent=True, **wide)
+
+        known: dict[str, tuple[str, ...]] = {"handshape": self._shapes, "palm": DIRECTIONS, "fingers": DIRECTIONS, "location": PLACES}
         menus: dict[str, Any] = {"type": menu("type", TYPES)}
         for name, options in known.items():
             menus[name] = menu(name, options)
@@ -102,11 +107,14 @@ class SignBuilder:
     def spec(self) -> dict[str, object]:
         """What the menus say, as YAML has it."""
         said = {name: control.value for name, control in self.menus.items()}
+
+        def part(begin: str) -> dict[str, Any]:
+            return {name.removeprefix(begin): value for name, value in said.items() if name.startswith(begin)}
+
         spec: dict[str, object] = {"type": said["type"]}
         spec |= {name: said[name] if said[f"{name} end"] == SAME else [said[name], said[f"{name} end"]] for name in TWICE}
         if said["contact"] != NONE:
             spec["contact"] = said["contact"]
-        part = lambda begin: {name.removeprefix(begin): value for name, value in said.items() if name.startswith(begin)}
         spec["movement"] = {name: value for name, value in part("movement ").items() if value != NONE and (name, value) != ("size", 0)
                             or name == "path"}
         if spec["type"] == "base-hand":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,9 @@ def side_by_side(videos: Video | Sequence[Video] | Mapping[str, Video], *, heigh
 
 def _told(name: str, video: Video, size: int, fps: float) -> dict[str, Any]:
     if isinstance(video, str | Path):
-        rate, frames = frame_rate(video), sum(1 for _ in video_frames(video))
-        return {"fps": rate, "frames": frames, "data": b64encode(Path(video).read_bytes()).decode()}
+        count = sum(1 for _ in video_frames(video))
+        return {"fps": frame_rate(video), "frames": count, "data": b64encode(Path(video).read_bytes()).decode()}
+    frames: Iterable[np.ndarray]
     if isinstance(video, PoseSequence):
         frames, fps = draw(video, size=size), video.fps
     elif isinstance(video, Signing):

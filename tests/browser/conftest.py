@@ -88,7 +88,8 @@ def notebook(lab, chromium):
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
         page.goto(f"{address}/lab/tree/{name}.ipynb?token={token}")
-        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=1000 * START)
+        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+                               timeout=1000 * START)
         page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
         page.wait_for_function("""count => { const told = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(one => one.textContent);
                                   return told.length >= count && told.every(one => /\\[\\d+\\]/.test(one)); }""", arg=len(cells), timeout=1000 * wait)

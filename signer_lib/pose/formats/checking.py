@@ -161,24 +161,20 @@ def _bones(poses: PoseSequence, where: str) -> Iterator[Finding]:
 
 
 def _hands(poses: PoseSequence, where: str) -> Iterator[Finding]:
-    seen: dict[str, np.ndarray] = {hand: np.logical_or.reduce(poses.confidence[:, SIGNER70.groups[hand]] > 0, axis=1) for hand in ARMS}
+    seen: dict[str, np.ndarray] = {hand: poses.confidence[:, SIGNER70.groups[hand]].max(1) > 0 for hand in ARMS}
     if not any(shown.any() for shown in seen.values()):
         yield Finding(where, "no hand is ever seen", fatal=True)
         return
-    runs = {"no hand": _gap(~seen["left_hand"] & ~seen["right_hand"])}
-    runs |= {f"the {hand.replace('_', ' ')}": _gap(~shown, inside=True) for hand, shown in seen.items() if shown.any()}
+    runs = {"no hand": _gap(np.logical_not(seen["left_hand"] | seen["right_hand"]))}
+    runs |= {f"the {hand.replace('_', ' ')}": _gap(np.logical_not(shown), inside=True) for hand, shown in seen.items() if shown.any()}
     for what, (start, frames) in runs.items():
         if frames > HIDDEN * poses.fps:
             told = "no hand is seen" if what == "no hand" else f"{what} is lost"
             yield Finding(where, f"{told} for {frames} frames ({frames / poses.fps:.1f} s)", start)
     at = {side: poses.xyz[:, [SIGNER70.index(name) for name in ARMS[side]], :2] for side in ARMS}
-
-    def apart(one: str, other: str) -> np.ndarray:
-        away: np.ndarray = np.linalg.norm(at[one][:, 1] - at[other][:, 0], axis=-1)
-        return away
-
     for hand, other in (("left_hand", "right_hand"), ("right_hand", "left_hand")):
-        swapped = apart(hand, hand) - apart(hand, other) > SWAPPED
+        own, others = (np.linalg.norm(at[hand][:, 1] - at[arm][:, 0], axis=-1) for arm in (hand, other))
+        swapped = own - others > SWAPPED
         if swapped.any():
             yield Finding(where, f"the {hand.replace('_', ' ')} is at the other arm, in {swapped.sum()} frames: its label is swapped",
                           int(swapped.argmax()), ARMS[hand][1])

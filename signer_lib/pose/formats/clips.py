@@ -88,8 +88,11 @@ def _kind_of_folder(path: Path) -> str:
     first = next((file for file in path.rglob("*.json")), None)
     if first is None:
         raise SignerError(f"{path} has no recordings: no JSON, .pose, .skels, .npz, .pt or index.csv; give {KNOWN}")
-    with open(first, "rb") as file:
-        return _kind_of_json(file.read(LOOKED_AT))
+    try:
+        with open(first, "rb") as file:
+            return _kind_of_json(file.read(LOOKED_AT))
+    except OSError as error:
+        raise SignerError(f"cannot read {first}: {error.strerror}; check the folder") from None
 
 
 def _kind_of_json(head: bytes) -> str:

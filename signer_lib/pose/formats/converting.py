@@ -18,7 +18,7 @@ from signer_lib.errors import SignerError
 from signer_lib.files import filling
 from signer_lib.pose.formats.clips import at_rate, kind_of, read_clips
 from signer_lib.pose.formats.folder import write_folder
-from signer_lib.pose.formats.holistic import BODIES, FULL, JOINTS, POSE, REDUCED, Point, columns_of, header_of, holistic, posed
+from signer_lib.pose.formats.holistic import BODIES, FULL, JOINTS, LEXICON, POSE, REDUCED, Point, columns_of, header_of, holistic, posed
 from signer_lib.pose.formats.lexicon import LANGUAGE, pair_of, write_lexicon
 from signer_lib.pose.formats.mediapipe import NPZ_POINTS, is_mediapipe, write_mediapipe_json, write_npz
 from signer_lib.pose.formats.named import WORDS, NamedClip, plain_name, write_words
@@ -103,15 +103,20 @@ def losses(clip: NamedClip, form: Format, body: str | None = None) -> Iterator[s
         gone = [key[0] for key, column in columns_of(clip.raw.header).items() if key not in kept and seen[:, column].any()]
         for component in dict.fromkeys(gone):
             yield f"{gone.count(component)} points of {component}"
-        if clip.raw.body.data.shape[1] > 1 and form.name not in ("pose", "spoken-to-signed"):
+        if clip.raw.body.data.shape[1] > 1 and (body or form.name not in ("pose", "spoken-to-signed")):
             yield "all people but the first"
         if not form.confidence and not np.isin(seen, (0, 1)).all():
             yield "confidences"
+        if form.name == "slrtp" and not clip.raw.header.dimensions.depth:
+            yield "that z is a fraction of the picture's width (its numbers stay)"
     else:
         if clip.raw is not None:
             own = set(columns_of(clip.raw.header))
             yield f"the source's own {len(own)} points but for those of signer70, their place and scale"
-        lacks = form.missing_joints if form.name != "pose" else [joint for point, joint in JOINTS.items() if point not in BODIES[body or "signer"]]
+        if body is not None and form.name in ("pose", "spoken-to-signed"):
+            lacks = [joint for point, joint in JOINTS.items() if point not in BODIES[body]]
+        else:
+            lacks = form.missing_joints
         if lacks := [joint for joint in lacks if poses.confidence[:, joint].any()]:
             yield "joints: " + _named(lacks)
         if not form.confidence and not np.isin(poses.confidence, (0, 1)).all():
@@ -172,7 +177,8 @@ def _kept(raw: Pose, form: Format, body: str | None) -> set[Point]:
 def pose_of(clip: NamedClip, form: Format, body: str | None) -> Pose:
     """What a ``.pose`` file of the clip holds: its own points, those of them that ``body`` has, or signer70's."""
     if clip.raw is None or not keeps_raw(clip.raw, form, body):
-        return holistic(clip.poses, header_of(BODIES[body or ("reduced" if form.name == "spoken-to-signed" else "signer")]))
+        points = BODIES[body] if body else LEXICON if form.name == "spoken-to-signed" else BODIES["signer"]
+        return holistic(clip.poses, header_of(points))
     if body is None:
         return clip.raw
     columns, size, data = columns_of(clip.raw.header), clip.raw.header.dimensions, clip.raw.body.data.data[:, 0]

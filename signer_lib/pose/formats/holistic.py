@@ -44,8 +44,10 @@ HIPS = {"LEFT_HIP": (0.34, -1.5, 0.0), "RIGHT_HIP": (-0.34, -1.5, 0.0)}        #
 
 _SIDES = ("LEFT", "RIGHT")
 
+
 def _both(*parts: str) -> tuple[str, ...]:
     return tuple(f"{side}_{part}" for part in parts for side in _SIDES)
+
 
 BODY33 = ("NOSE", *(f"{side}_EYE{part}" for side in _SIDES for part in ("_INNER", "", "_OUTER")), *_both("EAR"), "MOUTH_LEFT", "MOUTH_RIGHT",
           *_both("SHOULDER", "ELBOW", "WRIST", "PINKY", "INDEX", "THUMB", "HIP", "KNEE", "ANKLE", "HEEL", "FOOT_INDEX"))
@@ -74,6 +76,7 @@ def _points(**components: tuple[str, ...]) -> tuple[Point, ...]:
 
 FULL = _points(body=BODY33, face=tuple(map(str, range(478))), left=HAND, right=HAND)
 REDUCED = _points(body=BODY8, face=REDUCED_FACE, left=HAND, right=HAND)
+LEXICON = (*REDUCED[:len(BODY8)], (POSE, "NOSE"), *REDUCED[len(BODY8):])            # what we write for spoken-to-signed
 SLRTP = _points(body=SLRTP_BODY, right=HAND, left=HAND, face=SLRTP_FACE)
 REDUCED_OF_SLRTP = np.array([REDUCED.index(point) for point in SLRTP])
 SLRTP_OF_REDUCED = np.array([SLRTP.index(point) for point in REDUCED])

@@ -74,7 +74,7 @@ def write_lexicon(entries: Iterable[tuple[str, str, Pose]], folder: str | Path, 
         index.writeheader()
         taken: set[str] = set()
         for gloss, name, pose in entries:
-            path = plain_name(name.replace("/", "_"), taken) + ".pose"
+            path = plain_name("_".join(part for part in name.split("/") if part.strip(".")), taken) + ".pose"
             with open(part / path, "wb") as pose_file:
                 pose.write(pose_file)
             milliseconds = math.ceil(1000 * len(pose.body.data) / pose.body.fps)          # up, as a frame that is cut short is left out

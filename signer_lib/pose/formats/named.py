@@ -39,7 +39,10 @@ class NamedClip(NamedTuple):
 
 
 def plain_name(name: str, taken: set[str]) -> str:
-    """A relative path for any file system, without an ending: nothing leads out of the folder, and READ and read are two files."""
+    """A relative path for any file system, without an ending: nothing leads out of the folder, and READ and read are two files.
+
+    A name that is one already stays as it is, also with the underscore that some videos' begin with: tables of words know clips by it.
+    """
     parts = [re.sub(r"[^\w.-]+", "_", part, flags=re.ASCII)[:LONGEST].strip(".") for part in name.replace("\\", "/").split("/")]
     plain, k = "/".join(part for part in parts if part) or "clip", 2
     while (found := plain if k == 2 else f"{plain}-{k - 1}").lower() in taken:

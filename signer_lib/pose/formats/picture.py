@@ -21,6 +21,7 @@ FPS = 25.0                                   # of a recording whose format does 
 LARGEST = 2**30                              # bytes of one file in an archive: six hours of all points
 GUESSED = 0.1                                # confidence of a joint that the tracker places outside the picture
 NOSE_BELOW_EYES = 0.58                        # of the way from the lids to the upper lip; median over the clips of ASL-App
+NOSE_BEFORE_FACE = 0.32                       # of the distance from the lids to the upper lip, towards the camera; median as above
 _J = {name: joint for joint, name in enumerate(SIGNER70.names)}
 
 
@@ -53,11 +54,17 @@ def from_picture(points: np.ndarray, fps: float, source: str | Path, confidence:
     return PoseSequence((points - middle) / width * FLIP, fps, np.clip(confidence, 0, 1))
 
 
-def nose_of_face(points: np.ndarray, confidence: np.ndarray) -> None:
-    """Put the nose where the face has it, at the depth of the shoulders, in place; for formats without a nose."""
+def nose_of_face(points: np.ndarray, confidence: np.ndarray, own_depth: bool = False) -> None:
+    """Put the nose where the face has it, in place; for formats without a nose.
+
+    own_depth  the face's depth is counted as the body's is, so the nose stands before it; else (MediaPipe) it is at the shoulders' depth.
+    """
     lids, lip = points[:, [_J[f"{side}_lid_{lid}"] for side in "rl" for lid in ("upper", "lower")]].mean(1), points[:, _J["lip_upper_outer"]]
     points[:, _J["nose"]] = lids + NOSE_BELOW_EYES * (lip - lids)
-    points[:, _J["nose"], 2] = points[:, [_J["r_shoulder"], _J["l_shoulder"]], 2].mean(1)
+    if own_depth:
+        points[:, _J["nose"], 2] -= NOSE_BEFORE_FACE * np.linalg.norm(lip - lids, axis=-1)
+    else:
+        points[:, _J["nose"], 2] = points[:, [_J["r_shoulder"], _J["l_shoulder"]], 2].mean(1)
     confidence[:, _J["nose"]] = np.where(np.isfinite(points[:, _J["nose"]]).all(-1), confidence[:, SIGNER70.groups["face"]].min(1), 0)
 
 

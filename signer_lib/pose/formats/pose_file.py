@@ -129,7 +129,7 @@ def _of_holistic(header: PoseHeader, data: np.ndarray, seen: np.ndarray, fps: fl
             return PoseSequence((xyz - ORIGIN) / UNIT * FLIP, fps, confidence)
     mesh_nose = place(FACE, MESH_NOSE)[:, 2]
     if (POSE, "NOSE") not in columns:                          # reduced
-        nose_of_face(xyz, confidence)
+        nose_of_face(xyz, confidence, own_depth=not mediapipe)
         mesh_nose = np.full(len(xyz), np.nan)
     return from_picture(xyz, fps, source, confidence, mesh_nose if mediapipe else None)
 

@@ -22,7 +22,6 @@ from signer_lib.pose.formats.named import NamedClip
 from signer_lib.pose.formats.picture import FPS, blank, from_picture, nose_of_face
 from signer_lib.pose.sequence import PoseSequence
 
-KEYS = ("name", "text", "gloss", "speaker")
 _PLACE = {point: k for k, point in enumerate(SLRTP)}
 
 
@@ -35,28 +34,26 @@ def read_slrtp(path: str | Path, fps: float | None = None) -> Iterator[NamedClip
     for name, entry in _load(Path(path)).items():
         where = f"{path}, clip {name}"
         points = _array(entry.get("poses_3d") if isinstance(entry, Mapping) else entry, where)
-        gloss, text, speaker = (str(entry[key]) if isinstance(entry, Mapping) and entry.get(key) else None for key in ("gloss", "text", "speaker"))
+        gloss, text, signer = (str(entry[key]) if isinstance(entry, Mapping) and entry.get(key) else None for key in ("gloss", "text", "speaker"))
         seen = np.isfinite(points).all(-1) & (points != 0).any(-1)
         raw = posed(np.where(seen[..., None], points, 0)[:, SLRTP_OF_REDUCED], seen[:, SLRTP_OF_REDUCED], fps or FPS, header_of(REDUCED, (1, 1, 1)))
-        yield NamedClip(str(name), _signer70(points, seen, fps or FPS, where), gloss, text, speaker, raw)
+        yield NamedClip(str(name), _signer70(points, seen, fps or FPS, where), gloss, text, signer, raw)
 
 
 def _signer70(points: np.ndarray, seen: np.ndarray, fps: float, where: str) -> PoseSequence:
     data = np.where(seen[..., None], points.astype(float), np.nan)
-
-    def at(name: str) -> np.ndarray:
-        return np.nanmedian(data[:, _PLACE[POSE, name]], 0) if seen[:, _PLACE[POSE, name]].any() else np.full(3, np.nan)
-
+    body = {name: k for (component, name), k in _PLACE.items() if component == POSE}
+    at = {name: np.nanmedian(data[:, k], 0) if seen[:, k].any() else np.full(3, np.nan) for name, k in body.items()}
     turn = np.ones(3)
-    turn[0] = -1 if at("LEFT_SHOULDER")[0] < at("RIGHT_SHOULDER")[0] else 1
-    turn[1] = -1 if (at("LEFT_HIP") + at("RIGHT_HIP"))[1] < (at("LEFT_SHOULDER") + at("RIGHT_SHOULDER"))[1] else 1
+    turn[0] = -1 if at["LEFT_SHOULDER"][0] < at["RIGHT_SHOULDER"][0] else 1
+    turn[1] = -1 if (at["LEFT_HIP"] + at["RIGHT_HIP"])[1] < (at["LEFT_SHOULDER"] + at["RIGHT_SHOULDER"])[1] else 1
     turn[2] = turn[0] * turn[1]
     found = blank(len(data))
     for point, joint in JOINTS.items():
         if point in _PLACE:
             found[:, joint] = data[:, _PLACE[point]] * turn
     confidence = np.isfinite(found).all(-1).astype(np.float32)
-    nose_of_face(found, confidence)
+    nose_of_face(found, confidence, own_depth=True)
     return from_picture(found, fps, where, confidence)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from signer_lib.errors import SignerError
 
@@ -55,14 +55,12 @@ def _read(path: Path) -> dict[str, Said]:
                           f"it has {', '.join(header)[:100]}")
     found: dict[str, Said] = {}
     for number, row in enumerate(rows, 2):
-        def cell(what: str) -> str:
-            return row[columns[what]].strip() if columns.get(what, len(row)) < len(row) else ""
-
-        if not cell("name"):
+        cells = {what: row[column].strip() for what, column in columns.items() if column < len(row)}
+        if not cells.get("name"):
             raise SignerError(f"{path}, line {number} names no clip; complete the row")
-        key, said = _key(cell("name")), Said(cell("gloss") or None, cell("text") or None, cell("signer") or None)
+        key, said = _key(cells["name"]), Said(*(cells.get(what) or None for what in Said._fields))
         if found.setdefault(key, said) != said:
-            raise SignerError(f"{path}, line {number}: '{cell('name')}' stands twice with different words; remove one row")
+            raise SignerError(f"{path}, line {number}: '{cells['name']}' stands twice with different words; remove one row")
     return found
 
 
@@ -82,9 +80,10 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise SignerError(f"{path} is not UTF-8 text; save it as UTF-8") from None
     first = text.split("\n", 1)[0]
     mark = max("|\t;,", key=first.count)
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if mark in "|\t" else csv.QUOTE_MINIMAL            # PHOENIX's and How2Sign's tables quote nothing
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark, quoting=quoting) if row]
+    lines = io.StringIO(text)
+    try:                                                                        # PHOENIX's and How2Sign's tables quote nothing
+        reader = csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE) if mark in "|\t" else csv.reader(lines, delimiter=mark)
+        rows = [row for row in reader if row]
     except csv.Error as error:
         raise SignerError(f"{path} is not a table ({error}); save it as CSV") from None
     return (rows[0], rows[1:]) if rows else ([], [])

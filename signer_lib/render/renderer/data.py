@@ -79,9 +79,8 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
             raise SignerError(f"{path}, line {number}: {wrong[0]} must be text, not {row[wrong[0]]!r}")
         if not (row.get("framing") is None or _is_framing(row["framing"])):
             raise SignerError(f"{path}, line {number}: framing must be [x, y, width], in shoulder widths, not {row['framing']!r}")
-        for key in ("file_name", "poses_file_name", "states_file_name"):
-            if row.get(key):
-                inside(path.parent, row[key])
+        for key in ("file_name", "poses_file_name", *["states_file_name"] * bool(row.get("states_file_name"))):
+            inside(path.parent, row[key])
         rows.append(row)
     if not rows:
         raise SignerError(f"{path} names no clips")
