@@ -71,12 +71,12 @@ Scalar = Callable[[Tensor], Tensor]
 FINGER = SIGNER70.index("r_hand_index_tip")
 
 
-def brightness(tip: Tensor, size: int = 32, pixel: tuple[int, int] = (11, 11)) -> Tensor:
+def brightness(tip: Tensor, size: int = 32, pixel: tuple[int, int] = (11, 12)) -> Tensor:
     """How bright a pixel (row, column) of the right index finger's control image is, with the finger's tip at ``tip`` (3,), shoulder widths: ()"""
     joints = torch.full((len(SIGNER70), 3), torch.nan, dtype=tip.dtype)
     joints[SIGNER70.index("r_hand_index_dip")] = torch.tensor([-0.49, 0.25, 0.2], dtype=tip.dtype)
     joints = joints.index_copy(0, torch.tensor([FINGER]), tip[None])
-    return control_image(joints, size, edge=0.2)[CHANNELS.index("right_index"), pixel[0], pixel[1]]
+    return control_image(joints, size, edge=0.15)[CHANNELS.index("right_index"), pixel[0], pixel[1]]
 
 
 def _gradient(f: Scalar, x: Tensor, h: float) -> Tensor:
