@@ -163,9 +163,10 @@ class Worker:
             ready, line = True, ""
         if line:
             answer = json.loads(line)
-            if "broken" in answer:                        # the machinery itself, or a reader that does not read what is whole
-                raise RuntimeError(f"{reader}: {answer['broken']}")
-            return answer
+            if "broken" not in answer:
+                return answer
+            self.process.wait()                           # the machinery itself, or a reader that does not read what is whole
+            return {"reader": reader, "number": number, "damage": "", "outcome": "broken", "said": answer["broken"], "seconds": 0.0, "grew": 0}
         self.process.kill()
         code = self.process.wait()
         crashed = ready and code != -signal.SIGXCPU
@@ -180,13 +181,17 @@ class Worker:
 
 def fuzz(cases: int, seed: int, names: list[str] | None = None, progress: bool = False) -> list[dict]:
     """Every case's answer."""
-    answers, worker = [], None
+    answers, worker, broken = [], None, set()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         place = Path(folder)
         for count, (reader, number) in enumerate(numbered(cases, names), 1):
+            if reader in broken:
+                answers.append(answers[-1] | {"number": number, "said": "as the case before"})
+                continue
             worker = worker or Worker(seed, place)
             answers.append(worker.judge(reader, number))
-            if answers[-1]["outcome"] in ("crash", "hang"):
+            if answers[-1]["outcome"] in ("crash", "hang", "broken"):
+                broken |= {reader} if answers[-1]["outcome"] == "broken" else set()
                 worker.process.stdin.close(), worker.process.stdout.close()
                 worker = None
             if progress and answers[-1]["outcome"] not in GOOD:
