@@ -169,7 +169,7 @@ class Running:
             finished = self._finished(name)
             told = finished if finished else RUN[name](self.work)
             self._write(name, {"fingerprint": own, "done": True, "seconds": round(time.monotonic() - start, 1), "told": told})
-            print(f"{name}: {_short(told)} ({time.monotonic() - start:.0f} s)" if name != "report" else f"{name}: {self.out / REPORT}", flush=True)
+            print(f"{name}: {_short(told)} ({time.monotonic() - start:.0f} s)" if name != "report" else f"{name}: {REPORT}", flush=True)
 
     def _finished(self, name: str) -> dict[str, Any] | None:
         """What a training tells that was killed between its last file and its record."""
