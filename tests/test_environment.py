@@ -103,7 +103,7 @@ def test_every_entry_of_the_environment_says_what_it_is_for():
 def test_imports_and_pyproject_agree():
     modules = {name.split(".")[0] for folder in ("signer_lib", "tests", "notebooks") for name in imported(ROOT / folder)}
     helpers = {path.stem for path in (ROOT / "tests").iterdir()}
-    foreign = modules - set(sys.stdlib_module_names) - helpers - {"signer_lib", "__future__", "IPython"}  # IPython comes with ipykernel
+    foreign = modules - set(sys.stdlib_module_names) - helpers - {"signer_lib", "__future__", "IPython", "_typeshed"}  # IPython comes with ipykernel, _typeshed with mypy
     known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared(large=True)}
     assert not foreign - set(known), "imported but not declared"
     unused = {name for module, name in known.items() if module not in foreign}
