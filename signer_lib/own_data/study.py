@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.language.corpora import SPLITS
