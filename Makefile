@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE := 1
 export TEXT OUT RENDERER STYLE SIGNER STEPS SIDE_BY_SIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help sign test lint notebooks figures tables results lab doctor
+.PHONY: help sign test lint notebooks figures tables results lab doctor api
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ tables: $(VENV)/.core  ## every table of results/, as Markdown and LaTeX, into O
 
 results: $(VENV)/.core  ## every file of results/ again, at nano size, into OUT (default out/results); never over results/
 	@$(BIN)/python -m signer_lib.remake $${OUT:+--out "$$OUT"}
+
+api: $(VENV)/.all  ## pages of the library's functions, from their docstrings, into OUT (default out/api)
+	$(BIN)/python -m pdoc --math -o $${OUT:-out/api} signer_lib
 
 lab: $(VENV)/.all  ## JupyterLab at the tour
 	$(BIN)/jupyter lab notebooks/00_tour.ipynb

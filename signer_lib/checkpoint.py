@@ -65,4 +65,5 @@ def load_json(folder: Path | str, name: str = "config.json", keys: tuple[str, ..
     missing = [key for key in keys if key not in values] if isinstance(values, dict) else ["a mapping of settings"]
     if missing:
         raise damaged(path, ValueError(f"it lacks {missing[0]}"))
-    return values
+    found: dict[str, Any] = values
+    return found

@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -47,10 +47,11 @@ class _Loader(_LOADER):                                                       # 
             if known:
                 raise yaml.constructor.ConstructorError(None, None, f"{key} is written twice", key_node.start_mark)
             keys.add(key)
-        return super().construct_mapping(node, deep)
+        made: dict[object, object] = super().construct_mapping(node, deep)
+        return made
 
 
-def from_json(content: str | bytes) -> object:
+def from_json(content: str | bytes) -> Any:
     """What JSON says. Raises ``ValueError``."""
     try:
         return json.loads(content.decode(json.detect_encoding(content)) if isinstance(content, bytes) else content)
@@ -58,7 +59,7 @@ def from_json(content: str | bytes) -> object:
         raise ValueError("nested too deeply") from None
 
 
-def from_yaml(content: str | bytes) -> object:
+def from_yaml(content: str | bytes) -> Any:
     """What YAML says: text, numbers, dates, lists, mappings; no other tags, no key twice. Raises ``NotYaml``."""
     return _parsed(content, lambda text: yaml.load(text, _Loader))            # a safe loader
 
@@ -89,6 +90,7 @@ def _check_size(text: str) -> None:
     """Without recursion: how deep it is nested, and how many nodes it has when every alias is written out."""
     sizes: dict[str, int | None] = {}                                         # anchor -> its nodes; None: it is not closed yet
     count, open_nodes = 0, []
+    event: Any
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):
             size = sizes.get(event.anchor, 1)                                 # an unknown one is the loader's to refuse

@@ -20,7 +20,7 @@ IMPORT_NAMES = {
     "vtk": "vtkmodules",
 }
 RUN_NOT_IMPORTED = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "tensorboard",     # accelerate writes TensorBoard's logs
-                    "mypy", "ruff", "types-pyyaml", "types-tqdm"}
+                    "mypy", "ruff", "types-pyyaml", "types-tqdm", "pdoc", "playwright"}    # playwright: by importorskip
 TOOLS = {"python", "pip", "make"}
 ARROWS = {  # a package -> what of ours it may import
     "pose": {"files"},
@@ -45,7 +45,7 @@ ARROWS = {  # a package -> what of ours it may import
     "remake": {"files"},
     "tables": {"comparison", "figures", "metrics", "files", "results"},
     "widgets": {"pose", "prior", "language", "performances", "experts", "render", "figures", "pipeline", "signing", "files"},
-    "paper": {"pose", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
+    "paper": {"pose", "prior", "figures", "metrics", "experts", "render", "pipeline", "signing", "files", "results"},
 }
 
 
@@ -103,7 +103,8 @@ def test_every_entry_of_the_environment_says_what_it_is_for():
 def test_imports_and_pyproject_agree():
     modules = {name.split(".")[0] for folder in ("signer_lib", "tests", "notebooks") for name in imported(ROOT / folder)}
     helpers = {path.stem for path in (ROOT / "tests").iterdir()}
-    foreign = modules - set(sys.stdlib_module_names) - helpers - {"signer_lib", "__future__", "IPython"}  # IPython comes with ipykernel
+    come_along = {"IPython", "_typeshed"}       # with ipykernel, with mypy
+    foreign = modules - set(sys.stdlib_module_names) - helpers - come_along - {"signer_lib", "__future__"}
     known = {IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in declared(large=True)}
     assert not foreign - set(known), "imported but not declared"
     unused = {name for module, name in known.items() if module not in foreign}

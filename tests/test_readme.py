@@ -18,11 +18,12 @@ from signer_lib.tables import ablation, efficiency, end_to_end, production, text
 from signer_lib.tables.markdown import grid
 
 AT_PACE = "rule at the batch's pace"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FRONT = (ROOT / "README.md").read_text(encoding="utf-8")
+README = "\n".join([FRONT, *((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("results", "training", "making_everything"))])
 
 
 def test_the_first_screen_says_what_this_is_what_it_is_not_and_the_two_commands():
-    first = "\n".join(README.splitlines()[:20])
+    first = "\n".join(FRONT.splitlines()[:20])
     assert "not a translator" in first and "make sign TEXT=" in first and "make test" in first and "arxiv" in first.lower()
 
 
@@ -116,7 +117,7 @@ def test_make_targets_and_links_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`?make ([a-z]+)", README)):
         assert re.search(rf"^{target}:", makefile, re.M), target
-    for link in re.findall(r"\]\((?!http|#)([^)]+)\)", README):
+    for link in re.findall(r"\]\((?!http|#)([^)]+)\)", FRONT):
         assert (ROOT / link).exists(), link
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from signer_lib.assets import DATA
 from signer_lib.errors import SignerError
@@ -256,7 +256,11 @@ def read_aslg(split: str, source: Path | str = ASLG) -> list[Pair]:
     and always in the same. Rows with an empty side are left out. Raises ``SignerError`` if the table cannot be had.
     """
     table, alone = _table(source, split)
-    rows = list(zip(table["text"], table["gloss"]))
+    try:
+        columns = table["text"][:], table["gloss"][:]
+    except (ArithmeticError, LookupError, ValueError, TypeError, SystemError) as error:        # pyarrow's, of a file that is damaged
+        raise SignerError(f"cannot read the tables in {source}: {' '.join(str(error).split())[:200]}") from None
+    rows = list(zip(*columns))
     if wrong := next((side for row in rows for side in row if side is not None and not isinstance(side, str)), None):
         raise SignerError(f"{source} holds {wrong!r} where a sentence or its glosses should be: text and gloss are columns of text")
     pairs = [(" ".join((text or "").split()), " ".join((gloss or "").split())) for text, gloss in rows]
@@ -321,7 +325,7 @@ def _tables(source: Path | str, streaming: bool = False) -> dict[str, Dataset | 
     return {name: table.to_iterable_dataset() for name, table in found.items()} if streaming and mapped else dict(found)
 
 
-def _of_files(folder: Path, streaming: bool) -> dict:
+def _of_files(folder: Path, streaming: bool) -> dict[str, Any]:
     """The tables of a folder, by the split that their names say; one that says none is ``train``. Nothing but these files is read: a README beside
     them could name any other, also one of the network."""
     import datasets
@@ -332,4 +336,5 @@ def _of_files(folder: Path, streaming: bool) -> dict:
         said = re.search(r"(?<![a-z])(train|validation|valid|dev|test)(?![a-z])", path.relative_to(folder).as_posix().lower())
         split = {"valid": "dev", "validation": "dev"}.get(said[1], said[1]) if said else "train"
         files.setdefault(split, []).append(str(path))
-    return datasets.load_dataset(kind, data_files=files, streaming=streaming)
+    found: dict[str, Any] = datasets.load_dataset(kind, data_files=files, streaming=streaming)
+    return found

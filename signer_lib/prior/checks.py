@@ -96,5 +96,5 @@ def check_poses(poses: PoseSequence, body: Body, sign: Sign | Compound | None = 
 
 def problems(found: dict[str, float | str | None]) -> list[str]:
     """What of ``check_poses`` no body can do, in words; empty for a possible pose."""
-    over = [name for name, most in ALLOWED.items() if isinstance(found[name], float) and found[name] > most]
+    over = [name for name, most in ALLOWED.items() if isinstance(value := found[name], float) and value > most]
     return [SAID[name].format(found[name], worst_joint=found["worst_joint"]) for name in over]

@@ -92,6 +92,7 @@ def _opened(path: str | Path) -> Iterator[av.container.InputContainer]:
                 raise SignerError(f"cannot read {path}: its frames are coded in a way that is not known here")
             if seen.width * seen.height > MOST_PIXELS:
                 raise SignerError(f"cannot read {path}: its frames would have {seen.width} x {seen.height} pixels")
+            assert isinstance(container, av.container.InputContainer)       # opened to be read
             yield container
     except (OSError, av.FFmpegError) as error:
         raise SignerError(f"cannot read {path} as a video: {error.strerror or error}") from error

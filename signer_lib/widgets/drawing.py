@@ -86,7 +86,7 @@ def gates_svg(course: Course, now: int, width: int = 640, height: int = 230) -> 
     T, K = course.weights.shape
 
     def x(frame: float) -> float:
-        return LEFT + (width - LEFT - RIGHT) * frame / T
+        return LEFT + (width - LEFT - RIGHT) * frame / len(course.weights)
 
     def y(value: float) -> float:
         return TOP + (height - TOP - BOTTOM) * (1 - value)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import ipywidgets
 from matplotlib.figure import Figure
 
+from signer_lib.widgets.look import keyed
 from signer_lib.widgets.pictures import shown_figure
 from signer_lib.widgets.settling import newest
 
@@ -24,4 +25,4 @@ def chooser(draw: Callable[..., Figure], **choices: Iterable[str]) -> ipywidgets
     picture = ipywidgets.HTML(value=chosen())
     for box in lists.values():
         box.observe(newest(lambda: setattr(picture, "value", chosen())), "value")
-    return ipywidgets.VBox([ipywidgets.HBox(list(lists.values())), picture])
+    return keyed(ipywidgets.HBox(list(lists.values())), picture)

@@ -24,9 +24,20 @@ pre.signer-code { user-select: all; white-space: pre-wrap; font-family: var(--jp
 </style>"""
 
 
+# JupyterLab would take arrows and letters from a menu that has the focus, and move or cut cells; it leaves them to what carries this mark
+KEYS = """<img alt="" src="data:," onerror="this.closest('.signer-widget')?.setAttribute('data-lm-suppress-shortcuts', 'true')">"""
+
+
+def keyed(*boxes: ipywidgets.Widget) -> ipywidgets.VBox:
+    """The boxes below one another, whose keys are their own."""
+    box = ipywidgets.VBox([*boxes, ipywidgets.HTML(KEYS, layout={"display": "none"})])
+    box.add_class("signer-widget")
+    return box
+
+
 def styled(*boxes: ipywidgets.Widget) -> ipywidgets.VBox:
-    """The boxes below one another, with the style that their classes need."""
-    return ipywidgets.VBox([ipywidgets.HTML(STYLE, layout={"display": "none"}), *boxes])
+    """The same, with the style that their classes need."""
+    return keyed(ipywidgets.HTML(STYLE, layout={"display": "none"}), *boxes)
 
 
 def line(text: str = "") -> str:

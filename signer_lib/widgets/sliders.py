@@ -8,6 +8,7 @@ from functools import lru_cache
 import ipywidgets
 from matplotlib.figure import Figure
 
+from signer_lib.widgets.look import keyed
 from signer_lib.widgets.pictures import shown_figure
 from signer_lib.widgets.settling import newest
 
@@ -27,4 +28,4 @@ def sliding(show: Callable[[int], str], steps: int, name: str = "frame", fps: fl
     play = ipywidgets.Play(min=0, max=steps - 1, interval=round(1000 / fps))
     ipywidgets.jslink((play, "value"), (slider, "value"))
     slider.observe(newest(lambda: setattr(picture, "value", show(slider.value))), "value")
-    return ipywidgets.VBox([ipywidgets.HBox([play, slider]), picture])
+    return keyed(ipywidgets.HBox([play, slider]), picture)

@@ -21,7 +21,7 @@ NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 START = 60                              # seconds that JupyterLab may take
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")         # while it runs there is an event loop, which other tests must not meet
 def chromium():
     sync = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e .[test]")
     found = next(filter(None, map(shutil.which, NAMES)), None)
@@ -74,7 +74,7 @@ def _answers(address):
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def notebook(lab, chromium):
     """A function that writes a notebook of these cells, opens it in JupyterLab and runs it: -> the page, when every cell is done."""
     address, token, folder = lab

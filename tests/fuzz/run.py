@@ -106,7 +106,7 @@ def work_on(seed: int, place: Path, answers, readers) -> None:
     for line in sys.stdin:
         reader, number = json.loads(line)
         resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY,) * 2)
-        pristine, folder = place / "pristine" / reader.replace("/", "_"), place / "case"
+        pristine, folder = place / "pristine" / reader.replace("/", "_"), place / f"case-{number}"      # what is read may be kept by its path
         if not pristine.is_dir():
             pristine.mkdir(parents=True)
             readers[reader].make(pristine)
@@ -118,12 +118,13 @@ def work_on(seed: int, place: Path, answers, readers) -> None:
             shutil.rmtree(warm)
             limited = {reader}
             resource.setrlimit(resource.RLIMIT_DATA, (in_use() + MEMORY, resource.RLIM_INFINITY))
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)                 # of a worker that crashed
         how = damaged(reader, number, seed, pristine, folder)
         start, before = time.process_time(), peak()
         resource.setrlimit(resource.RLIMIT_CPU, (int(start) + 2 * CPU_SECONDS, resource.RLIM_INFINITY))
         outcome, said = judged(readers[reader].read, folder)
         seconds = time.process_time() - start
+        shutil.rmtree(folder, ignore_errors=True)
         if outcome in GOOD and seconds > CPU_SECONDS:
             outcome, said = "slow", f"{seconds:.1f} s of CPU time"
         answers.write(json.dumps({"reader": reader, "number": number, "damage": how, "outcome": outcome, "said": said,
@@ -163,9 +164,10 @@ class Worker:
             ready, line = True, ""
         if line:
             answer = json.loads(line)
-            if "broken" in answer:                        # the machinery itself, or a reader that does not read what is whole
-                raise RuntimeError(f"{reader}: {answer['broken']}")
-            return answer
+            if "broken" not in answer:
+                return answer
+            self.process.wait()                           # the machinery itself, or a reader that does not read what is whole
+            return {"reader": reader, "number": number, "damage": "", "outcome": "broken", "said": answer["broken"], "seconds": 0.0, "grew": 0}
         self.process.kill()
         code = self.process.wait()
         crashed = ready and code != -signal.SIGXCPU
@@ -180,13 +182,17 @@ class Worker:
 
 def fuzz(cases: int, seed: int, names: list[str] | None = None, progress: bool = False) -> list[dict]:
     """Every case's answer."""
-    answers, worker = [], None
+    answers, worker, broken = [], None, set()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         place = Path(folder)
         for count, (reader, number) in enumerate(numbered(cases, names), 1):
+            if reader in broken:
+                answers.append(answers[-1] | {"number": number, "said": "as the case before"})
+                continue
             worker = worker or Worker(seed, place)
             answers.append(worker.judge(reader, number))
-            if answers[-1]["outcome"] in ("crash", "hang"):
+            if answers[-1]["outcome"] in ("crash", "hang", "broken"):
+                broken |= {reader} if answers[-1]["outcome"] == "broken" else set()
                 worker.process.stdin.close(), worker.process.stdout.close()
                 worker = None
             if progress and answers[-1]["outcome"] not in GOOD:

@@ -83,15 +83,15 @@ def read_bundle(folder: Path | str, split: str) -> Iterator[Clip]:
         known = ", ".join(sorted(path.stem for path in folder.glob("*.jsonl")))
         raise SignerError(f"{folder} holds no clips of '{split}'" + (f": use {known}" if known else ""))
     damaged = SignerError(f"{split}.mp4, .npz and .jsonl in {folder} are damaged or do not belong together: bring them back from the repository")
-    frames = read_video(folder / f"{split}.mp4")
+    shown = read_video(folder / f"{split}.mp4")
     try:
         rows = [from_json(line) for line in read_lines(folder / f"{split}.jsonl")]
         found = dict(read_arrays(folder / f"{split}.npz"))
         places, states, context, spans = (found[name] for name in ("xyz", "states", "context", "spans"))
-        _check(rows, frames, places, states, context, spans)
+        _check(rows, shown, places, states, context, spans)
     except (OSError, LookupError, TypeError, ValueError):
         raise damaged from None
-    frames = np.stack(frames)
+    frames = np.stack(shown)
     first = clip = gloss = 0
     for row in rows:
         stop, signed = first + row["frames"], None

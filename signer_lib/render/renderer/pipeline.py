@@ -248,7 +248,7 @@ def readable(folder: Path) -> None:
         path.chmod(0o644)
 
 
-def _is_ours(named: list) -> bool:
+def _is_ours(named: list[Any]) -> bool:
     """Whether [module, class] of ``model_index.json`` is a network or a scheduler that a renderer may have: diffusers imports what stands there."""
     return len(named) == 2 and named[0] in ("diffusers", *(f"signer_lib.render.renderer.{name}" for name in MODULES)) and isinstance(named[1], str)
 
