@@ -27,8 +27,8 @@ lint: $(VENV)/.all  ## mypy, strictly, and ruff on code and notebooks; make test
 	$(BIN)/ruff check .
 
 notebooks: $(VENV)/.all  ## run the notebooks, compare what they print with what is stored; run the exercises as students get them
-	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
-	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/lax.txt)
+	TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/strict.txt)
+	TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(shell cat notebooks/lax.txt)
 
 figures: $(VENV)/.core  ## the paper's figures and their captions from results/, into OUT=folder (default out/figures)
 	@$(BIN)/stable-signer figures --captions $${OUT:+--out "$$OUT"}
