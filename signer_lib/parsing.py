@@ -88,14 +88,15 @@ def _parsed(content: str | bytes, parse: Callable[[str], T]) -> T:
 
 def _check_size(text: str) -> None:
     """Without recursion: how deep it is nested, and how many nodes it has when every alias is written out."""
-    sizes: dict[str, int | None] = {}                                         # anchor -> its nodes; None: it is not closed yet
+    sizes: dict[str | None, int | None] = {}                                         # anchor -> its nodes; None: it is not closed yet
     count, open_nodes = 0, []
     event: Any
     for event in yaml.parse(text, _LOADER):
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             size = sizes.get(event.anchor, 1)                                 # an unknown one is the loader's to refuse
             if size is None:
-                raise NotYaml(f"*{event.anchor} stands inside what it stands for", event.start_mark.line + 1)
+                raise NotYaml(f"*{event.anchor} stands inside what it stands for", line)
             count += size
         elif isinstance(event, yaml.ScalarEvent):
             count += 1
@@ -107,13 +108,13 @@ def _check_size(text: str) -> None:
             if event.anchor:
                 sizes[event.anchor] = None
             if len(open_nodes) > DEEPEST:
-                raise NotYaml(f"nested more than {DEEPEST} levels deep", event.start_mark.line + 1)
+                raise NotYaml(f"nested more than {DEEPEST} levels deep", line)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_nodes.pop()
             if anchor:
                 sizes[anchor] = count - before
         if count > MOST_NODES:
-            raise NotYaml(f"it has more than {MOST_NODES:,} entries, its aliases written out", event.start_mark.line + 1)
+            raise NotYaml(f"it has more than {MOST_NODES:,} entries, its aliases written out", line)
 
 
 def read_lines(path: str | Path) -> list[str]:

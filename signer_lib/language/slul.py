@@ -280,7 +280,7 @@ class SLUL:
 
 def _check_together(settings: dict[str, Any], tokenizer: SignTokenizer, config: T5Config) -> None:
     """Raises if the files of a checkpoint were changed so that they do not fit, which loading them does not tell."""
-    kinds = {"language": str, "beams": int, "length_penalty": (int, float), "max_glosses": int, "prompts": bool}
+    kinds: dict[str, Any] = {"language": str, "beams": int, "length_penalty": (int, float), "max_glosses": int, "prompts": bool}
     for key, kind in kinds.items():
         if not isinstance(settings[key], kind) or isinstance(settings[key], bool) != (kind is bool):
             raise ValueError(f"{key} is {settings[key]!r}")

@@ -105,7 +105,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """``format``, ``made_from`` and ``parts``, each with ``name`` and ``clips``. Raises ``SignerError`` for anything else."""
     path = Path(folder) / MANIFEST
     try:
-        manifest = from_json(path.read_bytes())
+        manifest: dict[str, Any] = from_json(path.read_bytes())
         if manifest["format"] != FORMAT:
             raise SignerError(f"the pose prior {folder} has format {manifest['format']}, this version reads {FORMAT}: build it again")
         names = [(part["name"], int(part["clips"])) for part in manifest["parts"]]

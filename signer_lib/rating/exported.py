@@ -42,12 +42,12 @@ class Ratings:
 def read_key(kit: Path) -> dict[str, Any]:
     """The organisers' key. Raises ``SignerError`` if it is not there or not a key."""
     try:
-        key = from_json((kit / KEY).read_bytes())
+        key: dict[str, Any] | None = from_json((kit / KEY).read_bytes())
     except OSError:
         raise SignerError(f"{kit} has no {KEY}: name the folder that stable-signer rating kit made") from None
     except ValueError:
         key = None
-    if not _is_key(key):
+    if key is None or not _is_key(key):
         raise SignerError(f"{kit / KEY} is damaged: restore the file that stable-signer rating kit wrote")
     return key
 

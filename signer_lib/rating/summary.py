@@ -26,9 +26,10 @@ def summary_or_none(folder: Path = RESULTS / "rating") -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return from_json(path.read_bytes())
+        summary: dict[str, Any] = from_json(path.read_bytes())
     except (OSError, ValueError):
         raise SignerError(f"{path} is damaged: make it again with  stable-signer rating summary") from None
+    return summary
 
 
 def summarise(kit: Path, files: list[Path], seed: int = 0, samples: int = SAMPLES) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _text(words: str, x: float, y: float, anchor: str) -> str:
 
 def gates_svg(course: Course, now: int, width: int = 640, height: int = 230) -> str:
     """w(t): a line for each expert, the glosses above, a line at the frame ``now``, and the experts' values there."""
-    T, K = course.weights.shape
+    T, K = len(course.weights), course.weights.shape[1]
 
     def x(frame: float) -> float:
         return LEFT + (width - LEFT - RIGHT) * frame / len(course.weights)
