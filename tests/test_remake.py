@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import runpy
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -56,7 +57,8 @@ def parse(command, monkeypatch):
     if command[0] == "-c":
         compile(command[1], "<strip>", "exec")
         raise Parsed
-    _, module, *arguments = command
+    script = command[0].endswith(".py")
+    module, *arguments = command if script else command[1:]
     monkeypatch.setattr(sys, "argv", [module, *arguments])
     if module == "signer_lib":
         from signer_lib.cli import app
@@ -74,6 +76,8 @@ def parse(command, monkeypatch):
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    if script:
+        runpy.run_path(str(ROOT / module), run_name="__main__")
     package = module if module != "signer_lib.performances" else f"{module}.__main__"
     importlib.import_module(package).main()
 
