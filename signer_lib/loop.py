@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, is_initialized
+from accelerate.state import AcceleratorState, PartialState, is_initialized
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
@@ -61,7 +62,15 @@ def accelerator(asked: str = "fp32", cut: bool = False, **more: Any) -> Accelera
     wanted = precision(asked)
     if is_initialized() and AcceleratorState().mixed_precision != wanted:
         AcceleratorState._reset_state()                     # of the precision alone: which processes there are stays known
-    return Accelerator(mixed_precision=wanted, **more)
+    found = Accelerator(mixed_precision=wanted, **more)
+    if found.num_processes > 1:                             # before Python goes: a process whose group is still open may abort then, all work done
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+    return found
+
+
+def _leave() -> None:
+    PartialState().destroy_process_group()
 
 
 def learning_rate(config: Schedule, step: int, steps: int) -> float:
