@@ -56,4 +56,7 @@ def load_config(kind: type[T], source: str | Path, changes: list[str] | None = N
         wanted = (int, float) if hints[key] is float else get_origin(hints[key]) or hints[key]                # list[int] -> list
         if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
             raise SignerError(f"{path}: {key} must be {'a number' if hints[key] is float else hints[key].__name__}, not {value!r}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except (TypeError, ValueError, ArithmeticError) as error:    # a list of texts where numbers should be
+        raise SignerError(f"{path}: the settings do not fit ({error})") from None

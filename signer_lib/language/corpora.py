@@ -256,7 +256,11 @@ def read_aslg(split: str, source: Path | str = ASLG) -> list[Pair]:
     and always in the same. Rows with an empty side are left out. Raises ``SignerError`` if the table cannot be had.
     """
     table, alone = _table(source, split)
-    rows = list(zip(table["text"], table["gloss"]))
+    try:
+        columns = table["text"][:], table["gloss"][:]
+    except (ArithmeticError, LookupError, ValueError, TypeError, SystemError) as error:        # pyarrow's, of a file that is damaged
+        raise SignerError(f"cannot read the tables in {source}: {' '.join(str(error).split())[:200]}") from None
+    rows = list(zip(*columns))
     if wrong := next((side for row in rows for side in row if side is not None and not isinstance(side, str)), None):
         raise SignerError(f"{source} holds {wrong!r} where a sentence or its glosses should be: text and gloss are columns of text")
     pairs = [(" ".join((text or "").split()), " ".join((gloss or "").split())) for text, gloss in rows]

@@ -286,6 +286,8 @@ def _check_together(settings: dict[str, Any], tokenizer: SignTokenizer, config: 
             raise ValueError(f"{key} is {settings[key]!r}")
     if not (1 <= settings["beams"] <= 1000 and 1 <= settings["max_glosses"] <= 10_000 and abs(settings["length_penalty"]) < 1000):
         raise ValueError(f"nobody searches with {settings['beams']} beams for {settings['max_glosses']} glosses")
+    if not all(isinstance(getattr(config, f"{name}_token_id"), int) for name in ("eos", "pad", "decoder_start")):
+        raise ValueError("its tokens are no numbers")
     fast = tokenizer.fast
     if (fast.eos_token_id, fast.pad_token_id) != (config.eos_token_id, config.pad_token_id) or len(fast) > config.vocab_size:
         raise ValueError("the tokenizer is of another model")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.language.corpora import SPLITS
@@ -192,10 +191,10 @@ class Study:
             raise SignerError("there are no signs: name clips of single signs under 'signs', or write shipped_signs: true (ASL)")
         if self.languages != "en-ase" and (self.shipped_signs or self.letters or any(source.glossed_by for source in self.text)):
             raise SignerError(f"the shipped signs, letters and SLUL are ASL's and English's, and this study is {self.languages}")
-        sources: list[Any] = [*self.text, *self.sentences]
-        for source in sources:
-            if source.split and not source.table and source.split not in SPLITS:
-                raise SignerError(f"split is {', '.join(SPLITS)} where there is no table, not '{source.split}'")
+        sources: list[TextSource | SentenceSource] = [*self.text, *self.sentences]
+        for one in sources:
+            if one.split and not one.table and one.split not in SPLITS:
+                raise SignerError(f"split is {', '.join(SPLITS)} where there is no table, not '{one.split}'")
 
     @property
     def with_letters(self) -> bool:

@@ -101,7 +101,7 @@ class Document:
         if "$" in expanded:
             raise self.wrong(line, f"the environment does not say what {value.split('/')[0]} is: set it, or write the whole path")
         path = self.path.resolve().parent / expanded
-        if not path.exists():
+        if not os.path.exists(path):                             # which is False for a name that no file can have
             raise self.wrong(line, f"there is no {value}" + ("" if Path(expanded).is_absolute() else f" in {self.path.resolve().parent}"))
         return path
 

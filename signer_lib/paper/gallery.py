@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from signer_lib.assets import RESULTS
@@ -28,6 +29,8 @@ TEXT = "Hello, my name is Sam. Where is the library?"
 MOMENT = "LIBRARY"
 HANDS = "a b c f i l r v y 1 3 5 open-b flat-o claw-5 ily".split()
 PAIR = "MOTHER", "FATHER"
+STYLES = "studio", "evening", "cel", "sketch"
+SIGNERS = "default", "small", "tall", "broad"
 
 
 @cache
@@ -68,9 +71,11 @@ def styles() -> Figure:
     first, last = next((first, last) for gloss, first, last in made.named_spans if gloss == MOMENT)
     frame = (first + last) // 2
     pose, renderer = PoseSequence(made.poses.xyz[frame:frame + 1], made.poses.fps), StableSignerPipeline.from_pretrained()
-    shown = lambda style, signer: next(renderer("", poses=pose, style=style, signer=signer).frames(size=256, captions=False))
-    looks = {"style": ("studio", "evening", "cel", "sketch"), "signer": ("default", "small", "tall", "broad")}
-    return plot_pictures({style: [shown(style, signer) for signer in looks["signer"]] for style in looks["style"]}, looks["signer"], inches=1.5)
+
+    def shown(style: str, signer: str) -> np.ndarray:
+        return next(renderer("", poses=pose, style=style, signer=signer).frames(size=256, captions=False))
+
+    return plot_pictures({style: [shown(style, signer) for signer in SIGNERS] for style in STYLES}, SIGNERS, inches=1.5)
 
 
 def of_paper(name: str) -> Callable[[], Figure]:

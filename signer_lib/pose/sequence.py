@@ -37,7 +37,7 @@ class PoseSequence:
         confidence = confidence.astype(np.float32)
         if xyz.ndim != 3 or xyz.shape[1:] != (len(self.skeleton), 3):
             raise SignerError(f"a {self.skeleton.name} sequence has shape (frames, {len(self.skeleton)}, 3), not {xyz.shape}")
-        if confidence.shape != xyz.shape[:2] or confidence.min(initial=0) < 0 or confidence.max(initial=0) > 1:
+        if confidence.shape != xyz.shape[:2] or not ((confidence >= 0) & (confidence <= 1)).all():
             raise SignerError(f"confidence must have shape {xyz.shape[:2]} and lie in [0, 1]")
         if not SLOWEST <= self.fps <= FASTEST:
             raise SignerError(f"fps must be positive, from {SLOWEST} to {FASTEST}, not {self.fps}")

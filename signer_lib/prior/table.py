@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             inside(folder, name)
     except FileNotFoundError:
         raise SignerError(f"there is no pose prior in {folder} (no {MANIFEST}): make one with stable-signer prior build --out") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise damaged(folder, error) from error
     return manifest
 

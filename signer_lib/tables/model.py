@@ -27,6 +27,10 @@ class Cell:
     spread: float | None = None
     interval: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        if wrong := [x for x in (self.mean, self.spread, *(self.interval or ())) if not isinstance(x, (int, float, type(None)))]:
+            raise TypeError(f"{str(wrong[0])[:60]} is no number")
+
     def written(self, form: str) -> str:
         text = form.format(self.mean)
         if self.spread is not None:

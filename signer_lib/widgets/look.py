@@ -24,8 +24,9 @@ pre.signer-code { user-select: all; white-space: pre-wrap; font-family: var(--jp
 </style>"""
 
 
-# JupyterLab would take arrows and letters from a menu that has the focus, and move or cut cells; it leaves them to what carries this mark
-KEYS = """<img alt="" src="data:," onerror="this.closest('.signer-widget')?.setAttribute('data-lm-suppress-shortcuts', 'true')">"""
+# JupyterLab would take arrows and letters from a menu that has the focus, and move or cut cells; it leaves them to what carries this mark itself
+KEYS = """<img alt="" src="data:," onerror="this.closest('.signer-widget')?.addEventListener('focusin',
+  event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true')); this.remove()">"""
 
 
 def keyed(*boxes: ipywidgets.Widget) -> ipywidgets.VBox:

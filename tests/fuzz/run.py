@@ -106,7 +106,7 @@ def work_on(seed: int, place: Path, answers, readers) -> None:
     for line in sys.stdin:
         reader, number = json.loads(line)
         resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY,) * 2)
-        pristine, folder = place / "pristine" / reader.replace("/", "_"), place / "case"
+        pristine, folder = place / "pristine" / reader.replace("/", "_"), place / f"case-{number}"      # what is read may be kept by its path
         if not pristine.is_dir():
             pristine.mkdir(parents=True)
             readers[reader].make(pristine)
@@ -118,12 +118,13 @@ def work_on(seed: int, place: Path, answers, readers) -> None:
             shutil.rmtree(warm)
             limited = {reader}
             resource.setrlimit(resource.RLIMIT_DATA, (in_use() + MEMORY, resource.RLIM_INFINITY))
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)                 # of a worker that crashed
         how = damaged(reader, number, seed, pristine, folder)
         start, before = time.process_time(), peak()
         resource.setrlimit(resource.RLIMIT_CPU, (int(start) + 2 * CPU_SECONDS, resource.RLIM_INFINITY))
         outcome, said = judged(readers[reader].read, folder)
         seconds = time.process_time() - start
+        shutil.rmtree(folder, ignore_errors=True)
         if outcome in GOOD and seconds > CPU_SECONDS:
             outcome, said = "slow", f"{seconds:.1f} s of CPU time"
         answers.write(json.dumps({"reader": reader, "number": number, "damage": how, "outcome": outcome, "said": said,
