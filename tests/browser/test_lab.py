@@ -43,7 +43,7 @@ def test_the_slider_moves_by_an_arrow_key_and_the_picture_changes(page, cell):
     picture, source = cell("slider").locator("img"), "one => one.getAttribute('src')"
     assert picture.get_attribute("alt").startswith("Figure")
     cell("slider").locator(".noUi-handle").focus()
-    shown = cell("slider").locator(".widget-html-content")
+    shown = cell("slider").locator(".widget-html-content", has=page.locator("img"))
     before = picture.get_attribute("src")
     changes(page, shown, lambda: page.keyboard.press("ArrowRight"))
     assert picture.get_attribute("src") != before and cell("slider").locator(".widget-readout").inner_text() == "1"
