@@ -101,3 +101,17 @@ def test_the_numbers_of_the_cards_come_from_results():
     assert f"{100 * found['keypoint_error']:.2f} % of the picture's side, hands {100 * found['hands_error']:.2f} %" in card["keypoints"]
     assert f"SSIM {made['ssim']:.3f}, PSNR {made['psnr']:.1f} dB, hand SSIM {made['hand_ssim']:.3f}" in card["renderer-base"]
     assert f"alone has {video['autoencoder']['hand_ssim']:.3f}" in card["renderer-base"]
+
+
+def test_the_numbers_of_the_fuzzing_come_from_its_result():
+    page, found = " ".join((DOCS / "reliability.md").read_text(encoding="utf-8").split()), json.loads((RESULTS / "reliability" / "fuzz.json").read_text())
+    count = found["outcomes"]
+    assert f"**{count['cases']:,} damaged files**, {len(found['readers'])} kinds of readers, seed {found['seed']}" in page
+    assert f"{count['refused']:,} were refused in one line, {count['valid']:,} read as valid, {len(found['failures'])} failed" in page
+    assert found["most_memory_of_a_case_mb"] <= 13 and count["refused"] + count["valid"] + len(found["failures"]) == count["cases"]
+
+
+def test_the_tests_that_the_page_of_reliability_names_exist():
+    page = (DOCS / "reliability.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`(?:tests/)?((?:test_\S+\.py)|fuzz|browser)`", page):
+        assert list((ROOT / "tests").glob(name)), name
