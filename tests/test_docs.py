@@ -104,7 +104,8 @@ def test_the_numbers_of_the_cards_come_from_results():
 
 
 def test_the_numbers_of_the_fuzzing_come_from_its_result():
-    page, found = " ".join((DOCS / "reliability.md").read_text(encoding="utf-8").split()), json.loads((RESULTS / "reliability" / "fuzz.json").read_text())
+    page = " ".join((DOCS / "reliability.md").read_text(encoding="utf-8").split())
+    found = json.loads((RESULTS / "reliability" / "fuzz.json").read_text())
     count = found["outcomes"]
     assert f"**{count['cases']:,} damaged files**, {len(found['readers'])} kinds of readers, seed {found['seed']}" in page
     assert f"{count['refused']:,} were refused in one line, {count['valid']:,} read as valid, {len(found['failures'])} failed" in page
