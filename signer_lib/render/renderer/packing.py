@@ -28,7 +28,7 @@ class Packed:
         folder = Path(folder)
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         self.size, self.clips, self.sha256 = about["size"], about["clips"], about["sha256"]
-        self.xyz = np.load(folder / "xyz.npy", mmap_mode="r")
+        self.xyz = np.load(folder / "xyz.npy", mmap_mode="c")          # never written back; torch warns of what cannot be written to
         self.frames = np.memmap(folder / "frames.u8", np.uint8, "r", shape=(len(self.xyz), self.size, self.size, 3))
         tensors = load_file(folder / "signed.safetensors")
         self.signed = [Signed(tensors[f"{k}/states"], tensors[f"{k}/context"], tensors.get(f"{k}/spans")) if f"{k}/states" in tensors else None
