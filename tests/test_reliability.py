@@ -144,11 +144,11 @@ def test_a_full_disk_ends_a_training_in_one_line_and_keeps_its_log(disk, tmp_pat
 
 def test_memory_stays_flat_over_200_renderings(pipeline: StableSignerPipeline):
     poses = pipeline("Thank you!").poses
-    few, used = PoseSequence(poses.xyz[:8], poses.fps), []
+    few, used = PoseSequence(poses.xyz[:4], poses.fps), []
     for _ in range(200):
-        assert len([*pipeline("", poses=few).frames(size=96)]) == 8
+        assert len([*pipeline("", poses=few).frames(size=256)]) == 4
         used.append(resource_mb())
-    assert np.mean(used[-20:]) < np.mean(used[20:40]) + 4             # MB
+    assert np.median(used[-20:]) < np.median(used[80:100]) + 12         # MB: one kept frame of 192 KB a rendering would be 20
 
 
 def resource_mb():
