@@ -116,3 +116,10 @@ def test_the_tests_that_the_page_of_reliability_names_exist():
     page = (DOCS / "reliability.md").read_text(encoding="utf-8")
     for name in re.findall(r"`(?:tests/)?((?:test_\S+\.py)|fuzz|browser)`", page):
         assert list((ROOT / "tests").glob(name)), name
+
+
+def test_the_numbers_of_scaling_come_from_its_result():
+    told, found = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split()), json.loads((RESULTS / "scale" / "cpu.json").read_text())
+    ratio = {name: f"{found[name]['ratio']:.1f}" for name in ("signing, drawn", "signing, diffusion", "training, slul", "training, slp_moe")}
+    assert f"sign {ratio['signing, drawn']} (drawn) and {ratio['signing, diffusion']} (rendered) times" in told
+    assert f"make {ratio['training, slp_moe']} times the steps of SLP-MoE's training and {ratio['training, slul']} times those of SLUL's" in told
