@@ -16,7 +16,7 @@ from signer_lib.files import alone
 from signer_lib.language.training import slul_config
 from signer_lib.metrics.back_translation_training import back_translation_config
 from signer_lib.own_data import stages
-from signer_lib.own_data.clips import gloss_of_name
+from signer_lib.own_data.clips import Clip, gloss_of_name, stable_clips
 from signer_lib.own_data.example import make_example
 from signer_lib.own_data.performing import _apart, aligned, signable
 from signer_lib.own_data.report import HEAD, printed
@@ -345,3 +345,10 @@ def test_without_the_extra_it_is_said_what_to_type(tmp_path, monkeypatch):
         track(tmp_path / "a.mp4")
     with pytest.raises(SignerError, match="no model .*x.task"):
         track(tmp_path / "a.mp4", tmp_path / "x.task")
+
+
+def test_a_sign_whose_gloss_is_a_part_of_the_alphabet_is_no_letter(body):
+    clips, left_out = [Clip(gloss, gloss, poses(24), "me", "CC0-1.0", gloss) for gloss in ("NO", "HI", "B")], {}
+    found, _ = stable_clips(clips, body, left_out, letters=True)
+    assert [one.gloss for one in found] == ["NO", "HI", "B"] and not left_out
+    assert np.array_equal(found[0].poses.xyz, found[1].poses.xyz) and not np.array_equal(found[0].poses.xyz[:2], found[2].poses.xyz[:2])

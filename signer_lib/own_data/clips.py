@@ -33,6 +33,7 @@ from signer_lib.prior.recordings import FPS, wrists
 from signer_lib.progress import progress
 
 EVERY_POOL = (*POOLS, "train")
+HELD = {*ascii_uppercase} - {*MOVING}    # ASL's letters without a movement
 SIGNERS_OF_A_POOL = 4               # made by rule, for glosses with few recordings
 
 
@@ -94,7 +95,7 @@ def stable_clips(clips: Iterable[Clip], body: Body, left_out: dict[str, str], le
     found, origin = [], {}
     for clip in clips:
         name = f"{clip.name}@{clip.signer}" if clip.name in origin else clip.name
-        held = letters and clip.gloss in ascii_uppercase and clip.gloss not in MOVING
+        held = letters and clip.gloss in HELD
         try:
             stable = stable_letter(clip.gloss, clip.poses.resample(FPS), body) if held else stable_sign(clip.poses, body)
             found.append(Recorded(clip.gloss, name, stable, clip.where))
