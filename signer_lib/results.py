@@ -38,16 +38,20 @@ def write_result(path: Path, result: dict[str, Any], command: str) -> None:
         part.write_text(json.dumps(result | {"commit": commit(), "machine": machine(), "command": command}, indent=1) + "\n", encoding="utf-8")
 
 
-def read_result(path: Path) -> dict[str, Any]:
-    """What ``write_result`` wrote. Raises ``SignerError`` if the file is missing or holds no result."""
+def read_result(path: Path, named: str = "", command: str = "") -> dict[str, Any]:
+    """What ``write_result`` wrote. Raises ``SignerError`` if the file is missing or holds no result.
+
+    named  what the error calls the file, else its path.    command  that makes it, for the error.
+    """
+    named = named or str(path)
     try:
         found = from_json(Path(path).read_bytes())
     except FileNotFoundError:
-        raise SignerError(f"there is no result {path}") from None
+        raise SignerError(f"{named} is missing: make it with  {command}" if command else f"there is no result {named}") from None
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise SignerError(f"{path} is no result: make it again")
+        raise SignerError(f"{named} is no result: make it again" + (f" with  {command}" if command else ""))
     return found
 
 

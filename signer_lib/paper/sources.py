@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from signer_lib.assets import CHECKPOINTS, DATA, RENDERER, RESULTS, ROOT
 from signer_lib.errors import SignerError
-from signer_lib.parsing import from_json
-from signer_lib.results import commit
+from signer_lib.results import commit, read_result
 
 if TYPE_CHECKING:
     from signer_lib.pipeline import StableSignerPipeline
@@ -37,12 +36,7 @@ class Sources:
         path = self.results / name
         if not path.is_file():
             raise Missing(f"{self._named(path)} is missing: make it with  {command}")
-        try:
-            found = from_json(path.read_bytes())
-        except (OSError, ValueError):
-            found = None
-        if not isinstance(found, dict):
-            raise SignerError(f"{self._named(path)} is no result: make it again with  {command}")
+        found = read_result(path, self._named(path), command)
         self._note(path)
         self._shown[self._named(path)] = str(found.get("commit", ""))
         return found

@@ -11,7 +11,6 @@ from typing import Any
 
 from signer_lib.errors import SignerError
 from signer_lib.metrics.table import DOWN, MEANINGLESS, TO_ONE, UP
-from signer_lib.parsing import from_json
 from signer_lib.results import read_result
 
 KINDS = ("floor", "system", "ceiling", "aside", "published")       # aside: ours, but no rival of the systems, such as a stage given the truth
@@ -135,15 +134,7 @@ def set_out(table: Table) -> tuple[list[str], list[Line]]:
 
 def read(results: Path, name: str, command: str) -> dict[str, Any]:
     """A file under ``results``. Raises ``SignerError``, one line with the command that makes it, if it is missing or holds no result."""
-    try:
-        found = from_json((results / name).read_bytes())
-    except FileNotFoundError:
-        raise SignerError(f"{results.name}/{name} is missing: make it with  {command}") from None
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise SignerError(f"{results.name}/{name} is no result: make it again with  {command}")
-    return found
+    return read_result(results / name, f"{results.name}/{name}", command)
 
 
 def sources(results: Path, *names: str) -> list[Source]:
