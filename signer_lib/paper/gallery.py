@@ -21,7 +21,6 @@ from signer_lib.figures.save import save_fig
 from signer_lib.files import filling
 from signer_lib.paper.making import FIGURES, make
 from signer_lib.paper.sources import Models, Sources
-from signer_lib.pipeline import StableSignerPipeline
 from signer_lib.pose import PoseSequence
 from signer_lib.signing import Signing
 
@@ -31,12 +30,13 @@ HANDS = "a b c f i l r v y 1 3 5 open-b flat-o claw-5 ily".split()
 PAIR = "MOTHER", "FATHER"
 STYLES = "studio", "evening", "cel", "sketch"
 SIGNERS = "default", "small", "tall", "broad"
+MODELS = Models()                        # loaded once, when a picture first asks for them
 
 
 @cache
 def signing() -> Signing:
     """The sentence of README, signed."""
-    return StableSignerPipeline.from_pretrained()(TEXT)
+    return MODELS.pipeline(TEXT)
 
 
 def hands() -> Figure:
@@ -70,7 +70,7 @@ def styles() -> Figure:
     made = signing()
     first, last = next((first, last) for gloss, first, last in made.named_spans if gloss == MOMENT)
     frame = (first + last) // 2
-    pose, renderer = PoseSequence(made.poses.xyz[frame:frame + 1], made.poses.fps), StableSignerPipeline.from_pretrained()
+    pose, renderer = PoseSequence(made.poses.xyz[frame:frame + 1], made.poses.fps), MODELS.pipeline
 
     def shown(style: str, signer: str) -> np.ndarray:
         return next(renderer("", poses=pose, style=style, signer=signer).frames(size=256, captions=False))
@@ -80,7 +80,7 @@ def styles() -> Figure:
 
 def of_paper(name: str) -> Callable[[], Figure]:
     """A figure of the paper's, as ``make figures`` draws it."""
-    return lambda: make(name, Sources(RESULTS, Models())).figure
+    return lambda: make(name, Sources(RESULTS, MODELS)).figure
 
 
 PICTURES: dict[str, Callable[[], Figure]] = {"hands": hands, "pair": pair, "gates": gates, "styles": styles,
