@@ -69,25 +69,25 @@ def study(data: str, judge: str, folder: str, systems: str, settings: str = "") 
 
 def data_and_models() -> list[Entry]:
     return [
-        Entry("performances", words(f"-m signer_lib.performances rules --out {RULES} --share {SHARE}"), fresh=(RULES,), minutes=2.2),
+        Entry("performances", words(f"-m signer_lib.performances rules --out {RULES} --share {SHARE}"), fresh=(RULES,), minutes=2.9),
         Entry("recorded performances",
               words(f"-m signer_lib.performances recordings --data {{data}} --rules {RULES} --out {RECORDINGS} --share {SHARE}"),
-              needs=("performances",), data=(ASL_APP, WLASL), fresh=(RECORDINGS,), minutes=2.5),
+              needs=("performances",), data=(ASL_APP, WLASL), fresh=(RECORDINGS,), minutes=1.1),
         Entry("judge of recordings", words(f"-m signer_lib train back-translation --data {RECORDINGS}/judge --minutes 1 "
                                            "--out {out}/slp_moe/judge_of_recordings"),
-              ("slp_moe/judge_of_recordings/*",), ("recorded performances",), fresh=("{out}/slp_moe/judge_of_recordings",), minutes=2,
+              ("slp_moe/judge_of_recordings/*",), ("recorded performances",), fresh=("{out}/slp_moe/judge_of_recordings",), minutes=1.3,
               key="train_minutes"),
         Entry("judge of frames",
               words(f"-m signer_lib train back-translation --data {RULES}/judge --size seen --minutes 1 --out {{work}}/judge-seen"),
               needs=("performances",), fresh=("{work}/judge-seen",), minutes=1.5),
         Entry("clips", words(f"-m signer_lib.performances.filmed --data {RULES} --out {{work}}/clips --clips 32 4 3 2 --frames 8 --test-frames 8"),
-              needs=("performances",), modules=("vtkmodules",), fresh=("{work}/clips",), minutes=2),
+              needs=("performances",), modules=("vtkmodules",), fresh=("{work}/clips",), minutes=0.5),
         Entry("renderer", words("-m signer_lib train renderer --data {work}/clips --size nano --minutes 1 --out {work}/renderer-nano"),
               needs=("clips",), fresh=("{work}/renderer-nano",), minutes=1.5),
         *(Entry(f"joint fine-tuning, {name}", words(f"-m signer_lib train joint --performances {RULES} --experts {FULL} --set steps=6 "
                                                     f"--set warmup_steps=2 --set dev_frames=4{more} --out {{work}}/joint/{name}"),
                 needs=("poses, variants 1",),
-                fresh=(f"{{work}}/joint/{name}",), minutes=1.2) for name, more in (("joint-1", ""), ("control-1", " --set weight_renderer=0"))),
+                fresh=(f"{{work}}/joint/{name}",), minutes=0.4) for name, more in (("joint-1", ""), ("control-1", " --set weight_renderer=0"))),
     ]
 
 
@@ -95,10 +95,10 @@ def language() -> list[Entry]:
     phoenix = ("-m signer_lib.language.study --data {data}/phoenix14t --text-ext de --size phoenix --minutes 0.5 --work {work}/study "
                "--out {out}/slul/phoenix14t")
     return [
-        Entry("SLUL", words("-m signer_lib.language.report --out {out}/slul/asl.json"), ("slul/asl.json",), minutes=2.5,
+        Entry("SLUL", words("-m signer_lib.language.report --out {out}/slul/asl.json"), ("slul/asl.json",), minutes=0.9,
               key="rows/SLUL nano, greedy/bleu4"),
         *(Entry(f"SLUL on PHOENIX, {variant}", words(f"{phoenix} --variants {variant}"),
-                (f"slul/phoenix14t/{variant}-*.json", *["slul/phoenix14t/copy.json"] * (variant == "plain")), data=(PHOENIX,), minutes=2,
+                (f"slul/phoenix14t/{variant}-*.json", *["slul/phoenix14t/copy.json"] * (variant == "plain")), data=(PHOENIX,), minutes=1.1,
                 key="test/bleu4")
           for variant in ("plain", "sagm", "sagm_kl", "full", "full_semantic")),
     ]
@@ -116,13 +116,13 @@ def prior() -> list[Entry]:
         Entry("handshapes", words("-m signer_lib.prior.fit_handshapes --data {data} --out {work}/handshapes_fitted.yaml "
                                   "--result {out}/prior/handshapes.json"), ("prior/handshapes.json",), data=(ASL_APP,), key="mean/test_fitted"),
         Entry("recordings made stable", words("-m signer_lib.prior.recordings --data {data} --out {out}/prior/recordings.json"),
-              ("prior/recordings.json",), data=(ASL_APP, WLASL), minutes=2, key="sets/asl_app/goals/jerk_ratio/mean"),
+              ("prior/recordings.json",), data=(ASL_APP, WLASL), minutes=0.4, key="sets/asl_app/goals/jerk_ratio/mean"),
         Entry("stand-ins", words("-m signer_lib.prior.stand_in_study --out {out}/prior/stand_in.json"), ("prior/stand_in.json",),
               key="sentences/used as the common word/signed_as_meant"),
         Entry("a large prior", words("-m signer_lib.prior.bench --clips 4000 --work {work} --out {out}/prior/scale.json"), ("prior/scale.json",),
               key="cold/median_ms"),
         Entry("our prototypes", words(export + "ours.npz"), minutes=0.5),
-        Entry("ASL-LEX's prototypes", words(export + "lex.npz --asl-lex {data}/" + ASL_LEX), data=(ASL_LEX,), minutes=1.5),
+        Entry("ASL-LEX's prototypes", words(export + "lex.npz --asl-lex {data}/" + ASL_LEX), data=(ASL_LEX,), minutes=0.6),
         Entry("recognition", (*recognition, "compiled from our descriptions={work}/ours.npz", "compiled from ASL-LEX's codes={work}/lex.npz"),
               ("prior/recognition.json",), ("our prototypes", "ASL-LEX's prototypes"), (WLASL,), key="rows/compiled from our descriptions/top1"),
     ]
@@ -134,7 +134,7 @@ def poses() -> list[Entry]:
     told: dict[str, Any] = {"minutes": 1.2, "key": "bleu4"}
     on_b = {"needs": ("judge of recordings",)} | told
     return [
-        *(Entry(f"poses, variants {k}", study(RULES, JUDGE, rules, systems), of_files(rules, systems), ("performances",), minutes=4, key="bleu4")
+        *(Entry(f"poses, variants {k}", study(RULES, JUDGE, rules, systems), of_files(rules, systems), ("performances",), minutes=2.5, key="bleu4")
           for k, systems in enumerate(VARIANTS, 1)),
         Entry("poses, untrained", study(RULES, JUDGE, rules, UNTRAINED), of_files(rules, UNTRAINED), ("performances",), **told),
         Entry("poses, regression", study(RULES, JUDGE, rules, "regression regression_long"), of_files(rules, "regression regression_long"),
@@ -165,7 +165,7 @@ def video() -> list[Entry]:
         *(Entry(f"video, {split}", words(f"{evaluate}{split} --out {{out}}/renderer/{split}.json"), (f"renderer/{split}.json",), ("clips",),
                 minutes=1.2, key="rows/renderer/hand_ssim") for split in ("test", "test_body")),
         Entry("speed of video", words("-m signer_lib.comparison.render_speed --model {work}/renderer-nano --threads 1 --repeats 1 "
-                                      "--out {out}/renderer/speed.json"), ("renderer/speed.json",), ("renderer",), minutes=3, key="seconds"),
+                                      "--out {out}/renderer/speed.json"), ("renderer/speed.json",), ("renderer",), minutes=1.7, key="seconds"),
         Entry("picture of the renderer", words("-m signer_lib.figures.renderer_picture --out {out}/renderer/frames.png"), ("renderer/frames.png",)),
         Entry("strip", ("-c", STRIP, "{out}/tour/strip.png"), ("tour/strip.png",)),
     ]
@@ -177,19 +177,19 @@ def end_to_end() -> list[Entry]:
     return [
         Entry("attribution", words(f"-m signer_lib.comparison.attribution {chains} --experts {FULL} --regressions {REGRESSION} "
                                    f"--work {{work}}/attribution --out {{out}}/{at}/attribution.json"), (f"{at}/attribution.json",),
-              ("poses, variants 1", "poses, regression"), minutes=1.5, key="goal/ratio"),
+              ("poses, variants 1", "poses, regression"), minutes=0.3, key="goal/ratio"),
         Entry("corruption", words(f"-m signer_lib.comparison.corruption {chains} --experts {FULL} --regression {REGRESSION} --sentences 8 "
                                   f"--work {{work}}/corruption --out {{out}}/{at}/corruption.json"), (f"{at}/corruption.json",),
-              ("poses, variants 1", "poses, regression"), minutes=2.5, key="rows/0/bleu4"),
+              ("poses, variants 1", "poses, regression"), minutes=0.5, key="rows/0/bleu4"),
         Entry("learning",
               words(f"-m signer_lib.comparison.learning --performances {RULES} --work {{work}}/learning --out {{out}}/{at}/learning.json"),
-              (f"{at}/learning.json",), ("performances",), minutes=3, key="rows/0/dtw_mje"),
+              (f"{at}/learning.json",), ("performances",), minutes=0.7, key="rows/0/dtw_mje"),
         Entry("joint", words(f"-m signer_lib.joint.evaluate --frozen {FULL} --joint {{work}}/joint/joint-1 --control {{work}}/joint/control-1 "
                              f"--performances {RULES} --clips 2 --frames 4 --out {{out}}/{at}/joint.json"), (f"{at}/joint.json",),
-              ("joint fine-tuning, joint-1", "joint fine-tuning, control-1"), minutes=1.5, key="rows/0/hand_ssim"),
+              ("joint fine-tuning, joint-1", "joint fine-tuning, control-1"), minutes=0.3, key="rows/0/hand_ssim"),
         Entry("screen", words(f"-m signer_lib.comparison.screen --data {RULES} --judge {{work}}/judge-seen --clips 2 --every 4 "
                               f"--work {{work}}/screen --out {{out}}/{at}/screen.json"), (f"{at}/screen.json",),
-              ("judge of frames",), minutes=1.5, key="rows/0/bleu4"),
+              ("judge of frames",), minutes=0.5, key="rows/0/bleu4"),
     ]
 
 
@@ -207,8 +207,8 @@ def scale() -> list[Entry]:
 
 
 def reliability() -> list[Entry]:
-    return [Entry("damaged files", words("tests/fuzz/run.py --cases 500 --seed 1 --out {out}/reliability/fuzz.json"), ("reliability/fuzz.json",),
-                  minutes=1.5, key="outcomes/refused")]
+    return [Entry("damaged files", words("{root}/tests/fuzz/run.py --cases 500 --seed 1 --out {out}/reliability/fuzz.json"),
+                  ("reliability/fuzz.json",), minutes=1.5, key="outcomes/refused")]
 
 
 ENTRIES = (*data_and_models(), *poses(), *language(), *end_to_end(), *video(), *prior(), *own_data(), *scale(), *reliability())
