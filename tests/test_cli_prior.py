@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from commands import run
 from signer_lib.assets import signer_data
 from signer_lib.cli import app
 from signer_lib.errors import SignerError
@@ -86,34 +87,25 @@ def made(tmp_path):
     return prior.folder
 
 
-def run(*arguments):
-    """The output of a command that ends well; a ``SignerError`` comes through."""
-    result = CliRunner().invoke(app, ["prior", *map(str, arguments)])
-    if isinstance(result.exception, SignerError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.output
-
-
 # --- build --------------------------------------------------------------------------------------------------------------
 def test_build_compiles_a_lexicon(lexicon, tmp_path):
     out = tmp_path / "deep" / "prior"
-    assert "15 clips" in run("build", "--lexicon", lexicon, "--out", out)
+    assert "15 clips" in run("prior", "build", "--lexicon", lexicon, "--out", out)
     assert Prior.load(out).glosses == ("BOOK", "KNOW", "THINK", "A", "B") and Prior.load(out).nearest("KNOW")[0] == ("THINK", 1.0)
     with pytest.raises(SignerError, match="already.*prior import"):
-        run("build", "--lexicon", lexicon, "--out", out)
+        run("prior", "build", "--lexicon", lexicon, "--out", out)
 
 
 def test_build_for_another_signer(lexicon, tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text((LEXICON.parent / "signers" / "default.yaml").read_text().replace("name: default", "name: other"))
-    run("build", "--lexicon", lexicon, "--signer", other, "--out", tmp_path / "out")
+    run("prior", "build", "--lexicon", lexicon, "--signer", other, "--out", tmp_path / "out")
     assert set(Prior.load(tmp_path / "out").table["signer"]) == {"other", "recorded in spoken-to-signed"}
 
 
 def test_build_lists_what_asl_lex_has_that_cannot_be_compiled(lexicon, asl_lex, tmp_path):
     out = tmp_path / "prior"
-    assert "2 entries of ASL-LEX could not be compiled" in run("build", "--lexicon", lexicon, "--asl-lex", asl_lex, "--out", out)
+    assert "2 entries of ASL-LEX could not be compiled" in run("prior", "build", "--lexicon", lexicon, "--asl-lex", asl_lex, "--out", out)
     assert json.loads((out / "problems.json").read_text()) == {"worse": "no handshape is coded", "bad": "the palm is parallel"}
     found, = Prior.load(out).candidates("FILE-1")
     assert found.variant == "asl-lex" and found.licence.startswith("CC-BY-NC-4.0") and Prior.load(out).validate() == []
@@ -122,7 +114,7 @@ def test_build_lists_what_asl_lex_has_that_cannot_be_compiled(lexicon, asl_lex, 
 @pytest.mark.parametrize("option", ["--asl-lex", "--signer"])
 def test_build_says_which_file_is_not_there(option, tmp_path):
     with pytest.raises(SignerError, match="there is no file.*nowhere"):
-        run("build", option, tmp_path / "nowhere", "--out", tmp_path / "out")
+        run("prior", "build", option, tmp_path / "nowhere", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -145,15 +137,15 @@ def recordings(tmp_path):
 
 def test_import_makes_clips_stable_and_adds_them(recordings, tmp_path):
     about = "--prior", tmp_path / "mine", "--licence", "CC BY 4.0", "--signer", "Sam"
-    told = run("import", recordings, "--from-index", *about)
+    told = run("prior", "import", recordings, "--from-index", *about)
     assert "2 clips added" in told and "wrist jerk" in told
-    assert "1 clips added" in run("import", recordings / "2.pose", "--gloss", "HIGH", *about)
+    assert "1 clips added" in run("prior", "import", recordings / "2.pose", "--gloss", "HIGH", *about)
     prior = Prior.load(tmp_path / "mine")
     assert prior.glosses == ("UP", "HIGH") and len(prior.candidates("UP")) == 2
     clip = prior.candidates("HIGH")[0]
     assert (clip.variant, clip.source, clip.licence, clip.signer) == ("2", "recording", "CC BY 4.0", "Sam")
     assert clip.missing == 0 and clip.bone_drift < 0.01
-    assert "0 problems" in run("validate", "--prior", tmp_path / "mine")
+    assert "0 problems" in run("prior", "validate", "--prior", tmp_path / "mine")
 
 
 @pytest.mark.parametrize("options, told", [
@@ -164,7 +156,7 @@ def test_import_makes_clips_stable_and_adds_them(recordings, tmp_path):
 ])
 def test_import_says_what_is_missing_and_makes_nothing(recordings, tmp_path, options, told):
     with pytest.raises(SignerError, match=told):
-        run("import", recordings, "--prior", tmp_path / "mine", "--signer", "Sam", *options)
+        run("prior", "import", recordings, "--prior", tmp_path / "mine", "--signer", "Sam", *options)
     assert not (tmp_path / "mine").exists()
 
 
@@ -172,10 +164,10 @@ def test_import_leaves_out_and_names_clips_without_a_hand(recordings, tmp_path):
     nothing = REST[None].repeat(9, 0)
     nothing[:, 8:50] = np.nan
     write_pose(PoseSequence(nothing, 25), recordings / "0.pose")
-    told = run("import", recordings, "--from-index", "--prior", tmp_path / "mine", "--licence", "MIT", "--signer", "Sam")
+    told = run("prior", "import", recordings, "--from-index", "--prior", tmp_path / "mine", "--licence", "MIT", "--signer", "Sam")
     assert "left out UP" in told and "1 clips added" in told
     with pytest.raises(SignerError, match="1 never show a hand"):
-        run("import", recordings / "0.pose", "--gloss", "UP", "--prior", tmp_path / "other", "--licence", "MIT", "--signer", "Sam")
+        run("prior", "import", recordings / "0.pose", "--gloss", "UP", "--prior", tmp_path / "other", "--licence", "MIT", "--signer", "Sam")
     assert not (tmp_path / "other").exists()
 
 
@@ -191,36 +183,38 @@ def sentences(folder):
 
 def test_import_leaves_out_sentences_and_says_what_they_are_for(tmp_path):
     about = "--licence", "MIT", "--signer", "Sam"
-    told = run("import", sentences(tmp_path), "--from-index", "--prior", tmp_path / "mine", *about)
+    told = run("prior", "import", sentences(tmp_path), "--from-index", "--prior", tmp_path / "mine", *about)
     assert "left out 2 sentences, no signs" in told and "1 clips added" in told and Prior.load(tmp_path / "mine").glosses == ("BOOK",)
     command = f"stable-signer convert {tmp_path / 'train.skels'} DATA/train.safetensors"
     assert command in told
     (tmp_path / "train.text").write_text("a\nb\nc\n")
     with pytest.raises(SignerError, match="3 are sentences, no signs.*convert"):
-        run("import", tmp_path / "train.skels", "--from-index", "--prior", tmp_path / "other", *about)
+        run("prior", "import", tmp_path / "train.skels", "--from-index", "--prior", tmp_path / "other", *about)
     assert not (tmp_path / "other").exists()
     made_of = CliRunner().invoke(app, command.replace("DATA", str(tmp_path / "data")).split()[1:])
     assert made_of.exit_code == 0 and len(read_folder(tmp_path / "data", "train").texts) == 3
-    assert "3 clips added" in run("import", tmp_path / "train.skels", "--gloss", "BOOK", "--prior", tmp_path / "third", *about), "as one is told"
+    told = run("prior", "import", tmp_path / "train.skels", "--gloss", "BOOK", "--prior", tmp_path / "third", *about)
+    assert "3 clips added" in told, "as one is told"
 
 
 def test_import_takes_glosses_from_a_table_or_from_names(recordings, tmp_path):
     (recordings / "index.csv").unlink()
     about = "--from-index", "--licence", "MIT", "--signer", "Sam"
-    run("import", recordings, "--prior", tmp_path / "named", *about)
+    run("prior", "import", recordings, "--prior", tmp_path / "named", *about)
     assert Prior.load(tmp_path / "named").glosses == ("0", "1", "2")
     (recordings / "signs.tsv").write_text("file\tgloss\n0.pose\tBOOK\n1.pose\tBOOK\n2.pose\tTREE\n")
-    run("import", recordings, "--prior", tmp_path / "found", *about)
+    run("prior", "import", recordings, "--prior", tmp_path / "found", *about)
     assert Prior.load(tmp_path / "found").glosses == ("BOOK", "TREE")
     (recordings / "signs.tsv").rename(tmp_path / "elsewhere.tsv")
-    run("import", recordings, "--prior", tmp_path / "told", "--words", tmp_path / "elsewhere.tsv", *about)
+    run("prior", "import", recordings, "--prior", tmp_path / "told", "--words", tmp_path / "elsewhere.tsv", *about)
     assert Prior.load(tmp_path / "told").glosses == ("BOOK", "TREE")
 
 
 def test_import_takes_every_format_that_convert_writes(recordings, tmp_path):
     for to, there in (("openpose", ""), ("mediapipe", ""), ("npz", ".npz"), ("skels", ".skels"), ("slrtp", ".pt")):
         convert(recordings / "2.pose", tmp_path / f"clip{there}", to)
-        told = run("import", tmp_path / f"clip{there}", "--gloss", "UP", "--prior", tmp_path / to, "--licence", "MIT", "--signer", "Sam", "--fps", 25)
+        clip, about = tmp_path / f"clip{there}", ("--licence", "MIT", "--signer", "Sam", "--fps", 25)
+        told = run("prior", "import", clip, "--gloss", "UP", "--prior", tmp_path / to, *about)
         clip, = Prior.load(tmp_path / to).candidates("UP")
         assert "1 clips added" in told and clip.missing == 0 and -0.3 < clip.poses.xyz[:, 29, 1].max() < 0, to
         shutil.rmtree(tmp_path / "clip", ignore_errors=True)
@@ -232,41 +226,42 @@ def test_import_reads_real_recordings_of_another_format(tmp_path):
         pytest.skip("needs asl_app of the real data (SIGNER_DATA)")
     with np.load(next((data / "asl_app").glob("*.npz"))) as archive:
         np.savez(tmp_path / "few.npz", **{name: archive[name] for name in sorted(archive.files)[:2]})
-    assert "2 clips added" in run("import", tmp_path / "few.npz", "--from-index", "--prior", tmp_path / "p", "--licence", "MIT", "--signer", "one")
+    about = "--licence", "MIT", "--signer", "one"
+    assert "2 clips added" in run("prior", "import", tmp_path / "few.npz", "--from-index", "--prior", tmp_path / "p", *about)
     assert Prior.load(tmp_path / "p").validate() == []
 
 
 # --- list, show, validate -------------------------------------------------------------------------------------------------
 def test_list_is_a_table(made):
-    lines = run("list", "--prior", made).splitlines()
+    lines = run("prior", "list", "--prior", made).splitlines()
     assert lines[0].split() == ["gloss", "variants", "sources", "seconds", "jerk"] and lines[-1] == "2 glosses, 3 clips"
     assert lines[1].split()[:3] == ["HELLO", "citation,", "of-me"] and "recording, rule" in lines[1] and "0.40" in lines[1]
-    assert run("list", "--prior", made, "--gloss", "b?e").splitlines()[-1] == "1 glosses, 1 clips"
+    assert run("prior", "list", "--prior", made, "--gloss", "b?e").splitlines()[-1] == "1 glosses, 1 clips"
     with pytest.raises(SignerError, match="like 'Z\\*'"):
-        run("list", "--prior", made, "--gloss", "Z*")
+        run("prior", "list", "--prior", made, "--gloss", "Z*")
 
 
 def test_show_tells_and_draws(made, tmp_path):
-    told = run("show", "HELLO", "--prior", made, "--out", tmp_path / "hello.png")
+    told = run("prior", "show", "HELLO", "--prior", made, "--out", tmp_path / "hello.png")
     assert "of-me" in told and "CC0-1.0" in told and "nearest" not in told
     with Image.open(tmp_path / "hello.png") as picture:
         assert picture.size == (6 * 192, 2 * 192)
-    run("show", "BYE", "--prior", made, "--out", tmp_path / "bye.mp4")
+    run("prior", "show", "BYE", "--prior", made, "--out", tmp_path / "bye.mp4")
     with av.open(str(tmp_path / "bye.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 10 + 25
     for out, gloss, message in (("x.gif", "HELLO", "png or an .mp4"), ("x.png", "NOPE", "no sign NOPE")):
         with pytest.raises(SignerError, match=message):
-            run("show", gloss, "--prior", made, "--out", tmp_path / out)
+            run("prior", "show", gloss, "--prior", made, "--out", tmp_path / out)
 
 
 def test_show_tells_a_sign_s_description_and_neighbours(lexicon, tmp_path):
-    run("build", "--lexicon", lexicon, "--out", tmp_path / "prior")
-    told = run("show", "KNOW", "--prior", tmp_path / "prior")
+    run("prior", "build", "--lexicon", lexicon, "--out", tmp_path / "prior")
+    told = run("prior", "show", "KNOW", "--prior", tmp_path / "prior")
     assert "handshape   bent-b" in told and "path tap" in told and "nearest by phonology: THINK (1)" in told
 
 
 def test_validate_names_problems_and_ends_with_one(made):
-    assert "0 problems in 3 clips of 2 glosses" in run("validate", "--prior", made)
+    assert "0 problems in 3 clips of 2 glosses" in run("prior", "validate", "--prior", made)
     stretched = PoseSequence(REST * np.linspace(1, 1.1, 10)[:, None, None], 25)
     Prior.load(made).add([clip_row("BIG", "one", stretched, source="rule", licence="MIT", signer="made")])
     result = CliRunner().invoke(app, ["prior", "validate", "--prior", str(made)])
@@ -275,7 +270,7 @@ def test_validate_names_problems_and_ends_with_one(made):
 
 # --- export ---------------------------------------------------------------------------------------------------------------
 def test_export_writes_a_lexicon(made, tmp_path):
-    assert "3 clips of 2 glosses" in run("export", "--prior", made, "--out", tmp_path / "out", "--language", "de-gsg")
+    assert "3 clips of 2 glosses" in run("prior", "export", "--prior", made, "--out", tmp_path / "out", "--language", "de-gsg")
     rows = list(csv.DictReader(open(tmp_path / "out" / "index.csv", encoding="utf-8")))
     assert [(row["glosses"], row["signed_language"], row["end"], row["priority"]) for row in rows] == [
         ("HELLO", "gsg", "400", "0"), ("HELLO", "gsg", "400", "1"), ("BYE", "gsg", "400", "0")]
@@ -283,15 +278,15 @@ def test_export_writes_a_lexicon(made, tmp_path):
 
 
 def test_prototypes_are_the_rules_citation_forms(made, tmp_path):
-    assert "1 prototypes" in run("export", "--prior", made, "--prototypes", tmp_path / "p.npz")
+    assert "1 prototypes" in run("prior", "export", "--prior", made, "--prototypes", tmp_path / "p.npz")
     with np.load(tmp_path / "p.npz") as archive:
         assert archive.files == ["hello"]
         np.testing.assert_array_equal(archive["hello"][:, :8], Prior.load(made).candidates("HELLO")[0].poses.xyz[:, :8])
 
 
 def test_in_a_prototype_a_hand_at_rest_is_missing(lexicon, tmp_path):
-    run("build", "--lexicon", lexicon, "--out", tmp_path / "prior")
-    run("export", "--prior", tmp_path / "prior", "--prototypes", tmp_path / "p.npz")
+    run("prior", "build", "--lexicon", lexicon, "--out", tmp_path / "prior")
+    run("prior", "export", "--prior", tmp_path / "prior", "--prototypes", tmp_path / "p.npz")
     with np.load(tmp_path / "p.npz") as archive:
         know, book = archive["know"], archive["book"]
     assert know.shape[1:] == (50, 3) and np.isnan(know[:, 8:29]).all() and np.isfinite(know[:, :8]).all() and np.isfinite(know[:, 29:]).all()
@@ -300,7 +295,7 @@ def test_in_a_prototype_a_hand_at_rest_is_missing(lexicon, tmp_path):
 
 
 def test_prototypes_of_asl_lex_s_codes(asl_lex, tmp_path):
-    told = run("export", "--asl-lex", asl_lex, "--prototypes", tmp_path / "p.npz")
+    told = run("prior", "export", "--asl-lex", asl_lex, "--prototypes", tmp_path / "p.npz")
     assert "2 entries of ASL-LEX could not be compiled" in told
     with np.load(tmp_path / "p.npz") as archive:
         assert sorted(archive.files) == ["file", "file_1"]
@@ -313,7 +308,7 @@ def test_prototypes_of_asl_lex_s_codes(asl_lex, tmp_path):
 def test_export_says_what_to_write(options, told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SignerError, match=told):
-        run("export", *options)
+        run("prior", "export", *options)
     assert not any(tmp_path.iterdir())
 
 
@@ -327,4 +322,4 @@ def test_help_is_quick_and_shows_an_example_for_every_command():
     code = "import sys; from signer_lib.cli import app; print(sorted({'torch', 'datasets', 'numpy', 'matplotlib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "."}).stdout == "[]\n"
     for name in ("build", "import", "list", "show", "validate", "export"):
-        assert f"Example: stable-signer prior {name}" in run(name, "--help")
+        assert f"Example: stable-signer prior {name}" in run("prior", name, "--help")

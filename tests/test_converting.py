@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pose_format import Pose
-from typer.testing import CliRunner
 
+from commands import run
 from signer_lib.assets import signer_data
-from signer_lib.cli import app
 from signer_lib.errors import SignerError
 from signer_lib.pose import SIGNER70, PoseSequence
 from signer_lib.pose.formats import NamedClip, read_clips
@@ -230,24 +229,16 @@ def test_a_target_that_is_there_or_too_small_is_refused(ours, tmp_path):
 
 
 # --- the command ----------------------------------------------------------------------------------------------------------
-def run(*arguments) -> str:
-    result = CliRunner().invoke(app, ["convert", *map(str, arguments)])
-    if isinstance(result.exception, SignerError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.output
-
-
 def test_the_command_tells_what_it_did(ours, tmp_path):
-    told = run(ours, tmp_path / "p", "--to", "openpose").splitlines()
+    told = run("convert", ours, tmp_path / "p", "--to", "openpose").splitlines()
     assert told[0] == f"2 clips, 16 frames, safetensors -> openpose, {tmp_path / 'p'}"
     assert told[1].startswith("lost: joints: neck; the frame rate (25")
     with pytest.raises(SignerError, match="SOURCE TARGET"):
-        run(ours)
+        run("convert", ours)
 
 
 def test_the_table_of_formats(tmp_path):
-    told = run("--formats")
+    told = run("convert", "--formats")
     heading, *rows = lines()
     assert [row[0] for row in rows] == list(FORMATS) and all(len(row) == len(heading) == 8 and all(row) for row in rows)
     assert all(f"\n{row[0]}\n" in f"\n{told}" and row[4] in told and row[5] in told for row in rows)
