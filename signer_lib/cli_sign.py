@@ -78,7 +78,8 @@ def sign(
         paths = signing.save(out, size, captions, style=style, signer=signer, steps=steps, side_by_side=side_by_side)
     spelled = [row["gloss"] for row in signing.gloss_spans if row["source"] == "fingerspelling"]
     typer.echo(" ".join(signing.glosses))
-    typer.echo(f"{len(signing.glosses)} glosses, {len(spelled)} fingerspelled, {signing.poses.duration:.1f} s of video")
+    count = len(signing.glosses)
+    typer.echo(f"{count} gloss{'es' * (count != 1)}, {len(spelled)} fingerspelled, {signing.poses.duration:.1f} s of video")
     typer.echo("by the drawn signer" if shown["renderer"] == "drawn" else
                f"by the diffusion renderer {signs.models['renderer']}: style {shown['style']}, signer {shown['signer']}, steps {shown['steps']}")
     for row in signing.gloss_spans:

@@ -134,16 +134,19 @@ def test_an_error_that_nobody_foresaw_is_a_line_too(pipeline, monkeypatch):
     one = sentence_explorer(pipeline, "Thank you!")
     monkeypatch.setattr("signer_lib.widgets.sentences.write_video", lambda *_: 1 / 0)
     one.draw_video.click()
-    assert "ZeroDivisionError: division by zero" in one.progress.value
+    assert "ZeroDivisionError: division by zero" in one.progress.value and not one.draw_video.disabled
     monkeypatch.setattr("signer_lib.widgets.sentences.backend", lambda _: (_ for _ in ()).throw(SignerError("there is no trained renderer")))
     one.render_video.click()
     assert "Not possible: there is no trained renderer" in one.progress.value and one.signing.renderer is pipeline.renderer
 
 
 def test_the_renderer_counts_its_frames(pipeline, monkeypatch):
-    one, said = sentence_explorer(pipeline, "Thank you!"), []
+    one, said, free = sentence_explorer(pipeline, "Thank you!"), [], []
     one.progress.observe(lambda change: said.append(change["new"]), "value")
+    one.progress.observe(lambda change: free.append(not one.render_video.disabled and not one.draw_video.disabled), "value")
+    assert "1 gloss, " in one.status.value
     one.draw_video.click()
+    assert not any(free[1:-1]) and len(free) > 2 and free[-1], "no second film is begun while one is made"
     assert any(re.search(rf"being drawn: \d+ of {len(one.signing.poses)} frames", line) for line in said) and "drawn, " in said[-1]
 
 

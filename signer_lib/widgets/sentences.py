@@ -84,7 +84,8 @@ class SentenceExplorer:
     def _said(self) -> str:
         signing = self._signed()
         left = [word for sentence in signing.sentences for word in sentence.unsigned]
-        return line(f"{len(signing.glosses)} glosses, {signing.poses.duration:.1f} s" + f"; left out: {', '.join(left)}" * bool(left))
+        count = len(signing.glosses)
+        return line(f"{count} gloss{'es' * (count != 1)}, {signing.poses.duration:.1f} s" + f"; left out: {', '.join(left)}" * bool(left))
 
     def _signed(self) -> Signing:
         if self.signing is None:
@@ -110,15 +111,20 @@ class SentenceExplorer:
         how = "drawn" if isinstance(renderer, Drawn) else f"rendered by {renderer.name}"
         self.progress.value = line(f"being {how} …")
         before, signing.renderer = signing.renderer, renderer
+        self._ready(False)                                      # an impatient click would film it all once more
         try:
             with tempfile.TemporaryDirectory() as folder:
                 data = write_video(self._counted(signing.frames(SIZE), len(signing.poses), how), Path(folder) / "video.mp4", FPS).read_bytes()
         finally:
             signing.renderer = before
+            self._ready(True)
         said = escape(f"{signing.text}: the signer, {how}")
         self.video.value = (f'<video controls muted playsinline width="{SIZE}" height="{SIZE}" aria-label="{said}" '
                             f'src="data:video/mp4;base64,{b64encode(data).decode()}"></video><div class="signer-line">{escape(ASIDE)}</div>')
         self.progress.value = line(f"{how}, {len(signing.poses)} frames")
+
+    def _ready(self, ready: bool) -> None:
+        self.draw_video.disabled = self.render_video.disabled = not ready
 
     def _counted(self, frames: Iterator[np.ndarray], total: int, how: str) -> Iterator[np.ndarray]:
         every = max(1, total // 20)
