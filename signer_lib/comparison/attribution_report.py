@@ -10,6 +10,7 @@ import numpy as np
 from signer_lib.comparison.attribution import BETTER, FRAMES
 from signer_lib.comparison.chains import GIVEN
 from signer_lib.errors import SignerError
+from signer_lib.metrics.poses import mean_known
 from signer_lib.parsing import from_json
 
 MAKE = {"attribution": "loss", "corruption": "settings"}        # study -> what else its file holds
@@ -37,7 +38,7 @@ def means(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     for chain in dict.fromkeys(row["chain"] for row in rows):
         for given in (*GIVEN, FRAMES):
             if own := [row for row in rows if (row["chain"], row["given"]) == (chain, given)]:
-                found[chain, given] = {"seeds": len(own)} | {name: _mean([row[name] for row in own]) for name in own[0] if name not in KEYS}
+                found[chain, given] = {"seeds": len(own)} | {name: mean_known([row[name] for row in own]) for name in own[0] if name not in KEYS}
     return found
 
 
@@ -84,8 +85,3 @@ def kept_share(result: dict[str, Any], measure: str = "bleu4") -> list[dict[str,
     there was nothing)."""
     return [{"chain": chain, "stage": stage, "noise": noise, "level": line[-1][0], "clean": line[0][1], "found": line[-1][1],
              "share": line[-1][1] / line[0][1] if line[0][1] else None} for (chain, stage, noise), line in curves(result, measure).items()]
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

@@ -23,7 +23,7 @@ from signer_lib.comparison.systems import spread
 from signer_lib.errors import SignerError, run
 from signer_lib.metrics.back_translation import BackTranslation, Reading
 from signer_lib.metrics.keypoints import KeypointDetector
-from signer_lib.metrics.poses import alignment
+from signer_lib.metrics.poses import alignment, mean_known
 from signer_lib.metrics.seen import seen
 from signer_lib.metrics.video import hand_boxes, hand_ssim, ssim_maps
 from signer_lib.performances.folder import Performed, Produced, read_split
@@ -169,16 +169,11 @@ def prove(screens: list[Screen], rows: list[Performed]) -> list[dict[str, Any]]:
         frames = [screen.show(row.produced) for row in progress(rows, "frames")]
         found = [screen.read(each, one.fps) for each, one in zip(frames, truth)]
         away = [errors(*pair) for pair in zip(found, truth)]
-        mean = {name: _mean([one[name] for one in away]) for name in away[0]}
+        mean = {name: mean_known([one[name] for one in away]) for name in away[0]}
         own, other = lines(found, {"read": "frames", "shown": screen.told})
         hands = [screen.hand_ssim(frames[k], frames[at], alignment(truth[k], truth[at]), truth[at]) for k, at in enumerate(wrong)]
-        table += [own | {"errors": mean}, other | {"hand_ssim": _mean(hands)}]
+        table += [own | {"errors": mean}, other | {"hand_ssim": mean_known(hands)}]
     return table
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -178,8 +178,7 @@ def pose_scores(produced: Sequence[Produced], truth: Sequence[Produced]) -> dict
             rows.append(pair_scores(*pair))
         except SignerError as error:
             raise SignerError(f"sentence {number}: {error}") from None
-    means = {name: _mean([np.nan if (value := row[name]) is None else value for row in rows]) for name in rows[0]}
-    return {name: None if np.isnan(mean) else mean for name, mean in means.items()} | {"count": len(rows), "signature": _signature(rates[0])}
+    return {name: mean_known([row[name] for row in rows]) for name in rows[0]} | {"count": len(rows), "signature": _signature(rates[0])}
 
 
 class PoseMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
@@ -207,6 +206,12 @@ def _apart(x: np.ndarray, y: np.ndarray, path: np.ndarray) -> np.ndarray:
     """(T, J, 3) and (U, J, 3) -> (n, J) distances along a path (n, 2); NaN where a joint is missing on either side."""
     result: np.ndarray = np.linalg.norm(x[path[:, 0]] - y[path[:, 1]], axis=-1)
     return result
+
+
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """The mean of what was measured; None where nothing was."""
+    mean = _mean([np.nan if value is None else value for value in values])
+    return None if np.isnan(mean) else mean
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:
