@@ -31,3 +31,11 @@ def prior(pipeline):
 def body():
     from signer_lib.prior.body import load_body
     return load_body()
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory):
+    """A cache that nobody else has filled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIGNER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

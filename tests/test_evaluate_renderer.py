@@ -23,13 +23,7 @@ from signer_lib.render.renderer.losses import hand_weights
 from signer_lib.render.renderer.packing import packed_split
 
 SIZE, SIGNERS = 64, ["signer-0", "signer-1"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIGNER_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

@@ -31,17 +31,11 @@ from signer_lib.render.renderer.training import Draw, Stage
 from trainings import log_of
 
 STAGES = ("autoencoder", "stills", "diffusion", "distillation", ".")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def tiny(**changes):
     return tiny_with(**{"window": 3, "overlap": 1} | changes)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIGNER_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

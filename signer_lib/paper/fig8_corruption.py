@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from signer_lib.comparison.attribution_report import curves as measured_curves
+from signer_lib.errors import SignerError
 from signer_lib.figures.text import CYCLE, DASHES, MARKERS, NOISES, SHADE
 from signer_lib.paper.commands import COMMANDS
 from signer_lib.paper.fig7_attribution import CHAINS
@@ -65,9 +65,20 @@ def draw(data: Mapping[str, Any], measure: str = "bleu4") -> Figure:
 
 def curves(data: Mapping[str, Any], measure: str = "bleu4") -> dict[tuple[str, str, str], tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(chain, stage, noise) -> levels (n,) from 0, mean (n,), standard deviation (n,) over the seeds."""
-    lines = measured_curves(dict(data), measure)
-    return {key: (np.array([level for level, _, _ in line]), np.array([mean for _, mean, _ in line]), np.array([std or 0.0 for _, _, std in line]))
-            for key, line in lines.items()}
+    found: dict[tuple[str, str, str], dict[float, list[float]]] = {}
+    for row in data["rows"]:
+        if row.get(measure) is not None:
+            found.setdefault((row["chain"], row["stage"], row["noise"]), {}).setdefault(row["level"], []).append(row[measure])
+    if not found:
+        raise SignerError(f"no row has a '{measure}': make {FILE} again with  {COMMANDS[FILE]}")
+
+    def spread(values: list[float]) -> float:
+        return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+    def over(levels: dict[float, list[float]], f: Callable[[list[float]], Any]) -> np.ndarray:
+        return np.array([f(levels[at]) for at in sorted(levels)])
+
+    return {key: (np.array(sorted(levels)), over(levels, np.mean), over(levels, spread)) for key, levels in found.items()}
 
 
 def compared(data: Mapping[str, Any]) -> str:

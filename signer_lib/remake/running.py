@@ -22,7 +22,8 @@ from signer_lib.files import whole_file
 from signer_lib.remake.listed import Entry
 
 MADE = ("remade", "kept")
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TQDM_DISABLE", "HF_HUB_OFFLINE"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TQDM_DISABLE", "HF_HUB_OFFLINE",
+                            "PYTHONUNBUFFERED"), "1")           # unbuffered, so that a log's last line is what was said last
 
 
 @dataclass(frozen=True)

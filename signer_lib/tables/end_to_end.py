@@ -9,12 +9,16 @@ from typing import Any
 
 from signer_lib.comparison.attribution_report import remarks
 from signer_lib.metrics.table import DOWN, MEANINGLESS, UP
-from signer_lib.paper.commands import COMMANDS
 from signer_lib.tables.model import Cell, Column, Row, Table, over_seeds, read, sources
 from signer_lib.tables.published import published
 
 TITLE = "End to end"
 FILES = {name: f"end_to_end/{name}.json" for name in ("attribution", "joint", "corruption")}
+COMMANDS = {
+    "attribution": "python -m signer_lib.comparison.attribution --data out/rules --experts DIR --regressions DIR --judge DIR --work DIR",
+    "joint": "python -m signer_lib.joint.evaluate --joint JOINT --control CONTROL --performances out/rules",
+    "corruption": "python -m signer_lib.comparison.corruption --data out/rules --experts DIR --regression DIR --judge DIR --work DIR",
+}
 MEASURES = {
     "gloss_wer": Column("WER of glosses (%)", DOWN), "bleu4": Column("BLEU-4", UP), "wer": Column("WER (%)", DOWN),
     "hand_error": Column("hands", DOWN, "{:.3f}"), "dtw_mje": Column("DTW-MJE", DOWN, "{:.3f}"), "bleu4_seen": Column("BLEU-4 of frames", UP),
@@ -33,7 +37,7 @@ UNITS = ("BLEU 0..100, of the text read back from the poses, or, where the headi
 
 
 def load(results: Path, name: str) -> dict[str, Any]:
-    return read(results, FILES[name], COMMANDS[FILES[name]])
+    return read(results, FILES[name], f"{COMMANDS[name]} --out results/{FILES[name]}")
 
 
 def measured(runs: Sequence[Mapping[str, Any]]) -> dict[str, Cell | None]:
